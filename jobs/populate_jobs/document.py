@@ -1,0 +1,106 @@
+"""The resolve document: what the lab's image knows, as plain names and SQL.
+
+`populate-worker resolve` prints one; the operator keeps it and workers read it, so that neither
+the operator nor the supervisor needs DataJoint or the lab's code.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import DocumentError
+
+PROTOCOL = 1
+"""Raised when a reader of the previous version would misread a document."""
+
+BEGIN = "-----BEGIN POPULATE RESOLVE-----"
+END = "-----END POPULATE RESOLVE-----"
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """A primary-key attribute of the jobs table, with its DataJoint type (`uuid`, `varchar(12)`, ...)."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True)
+class ServerIdentity:
+    """Which server answered at resolve: enough to notice that a Secret now names another one."""
+
+    version: str
+    identity: str
+    """server_uuid, or host name and port; a system identifier on PostgreSQL where it may be read."""
+    time_zone: str
+
+
+@dataclass(frozen=True)
+class ResolveDocument:
+    """What `spec.table` and its restriction mean in one database.
+
+    All names are fully qualified and quoted; all SQL is plain (a percent sign stands for itself).
+    """
+
+    protocol: int
+    table: str
+    """Import path of the class, as in `spec.table`."""
+    backend: str
+    """`mysql` (MariaDB too) or `postgresql`."""
+    schema: str
+    """Unquoted name of the schema that holds target and jobs table."""
+    target: str
+    jobs: str
+    primary_key: tuple[Attribute, ...]
+    """The attributes of the jobs table's primary key, in its order."""
+    key_source: str
+    """SELECT of the key attributes, by name, over the whole table."""
+    restricted_key_source: str
+    """The same under the PopulateJob's restriction."""
+    restriction: str
+    """The restriction as a condition on the key attributes; empty where there is none."""
+    upstream: tuple[str, ...]
+    """Tables that key_source reads, as full names."""
+    server: ServerIdentity
+    versions: Mapping[str, str]
+    """`datajoint`, `python`, `populate` and what else is useful to know."""
+    warnings: tuple[str, ...] = ()
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> ResolveDocument:
+        """Raises DocumentError where the text is no document of protocol N or N-1."""
+        try:
+            data: dict[str, Any] = json.loads(text)
+        except ValueError as error:
+            raise DocumentError(f"the resolve document is not JSON: {error}") from error
+        if not isinstance(data, dict) or data.get("protocol") not in (PROTOCOL, PROTOCOL - 1):
+            found = data.get("protocol") if isinstance(data, dict) else type(data).__name__
+            raise DocumentError(f"resolve document of protocol {found}; this side speaks {PROTOCOL} and {PROTOCOL - 1}")
+        known = {field.name for field in dataclasses.fields(cls)}
+        try:
+            return cls(
+                **{
+                    **{name: value for name, value in data.items() if name in known},
+                    "primary_key": tuple(Attribute(**attribute) for attribute in data["primary_key"]),
+                    "upstream": tuple(data["upstream"]),
+                    "server": ServerIdentity(**data["server"]),
+                    "warnings": tuple(data.get("warnings", ())),
+                }
+            )
+        except (KeyError, TypeError) as error:
+            raise DocumentError(f"the resolve document is incomplete: {error}") from error
+
+
+def between_sentinels(output: str) -> str:
+    """The last document in a log that holds other lines too; raises DocumentError where there is none."""
+    start, end = output.rfind(BEGIN), output.rfind(END)
+    if start < 0 or end < start:
+        raise DocumentError("no resolve document in the output")
+    return output[start + len(BEGIN) : end].strip()

@@ -1,0 +1,99 @@
+"""Where the database is and who we are there: from `DJ_*` variables or the keys of a Secret."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from .errors import SettingsError
+
+BACKENDS = {"mysql": 3306, "postgresql": 5432}
+TLS_MODES = ("preferred", "disabled", "required", "verify-full")
+
+_VARIABLES = {
+    "host": "DJ_HOST",
+    "port": "DJ_PORT",
+    "user": "DJ_USER",
+    "password": "DJ_PASS",
+    "backend": "DJ_BACKEND",
+    "database": "DJ_DATABASE_NAME",
+    "tls": "POPULATE_TLS",
+    "ca.crt": "POPULATE_TLS_CA",
+}
+
+
+@dataclass(frozen=True)
+class DatabaseSettings:
+    """One login on one server."""
+
+    host: str
+    user: str
+    password: str = field(repr=False)
+    backend: str = "mysql"
+    port: int = 0
+    """0 is the backend's own default."""
+    database: str = ""
+    """PostgreSQL only: the database that holds the schemas; empty is the user's own."""
+    tls: str = "preferred"
+    """`preferred` encrypts where the server can, unverified; `verify-full` checks certificate and host name."""
+    ca: str = field(default="", repr=False)
+    """The certificate authority in PEM, for `verify-full`."""
+
+    def __post_init__(self) -> None:
+        if self.backend not in BACKENDS:
+            raise SettingsError(f"database backend {self.backend!r}: must be one of {', '.join(BACKENDS)}")
+        if self.tls not in TLS_MODES:
+            raise SettingsError(f"tls {self.tls!r}: must be one of {', '.join(TLS_MODES)}")
+        if not self.port:
+            object.__setattr__(self, "port", BACKENDS[self.backend])
+
+    @classmethod
+    def from_secret(cls, data: Mapping[str, str], *, source: str = "the Secret") -> DatabaseSettings:
+        """From keys `host`, `port`, `user`, `password`, `backend`, `database`, `tls`, `ca.crt`, or their DJ_* names."""
+        values = {key: data.get(key, data.get(variable, "")) for key, variable in _VARIABLES.items()}
+        missing = [key for key in ("host", "user", "password") if not values[key]]
+        if missing:
+            raise SettingsError(
+                f"{source} lacks {', '.join(missing)}: it needs the keys host, user and password "
+                f"(and, where they differ from the default, port, backend, database, tls, ca.crt)"
+            )
+        return cls(
+            host=values["host"],
+            user=values["user"],
+            password=values["password"],
+            backend=values["backend"] or "mysql",
+            port=_port(values["port"], source),
+            database=values["database"],
+            tls=values["tls"] or "preferred",
+            ca=values["ca.crt"],
+        )
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> DatabaseSettings:
+        return cls.from_secret(
+            {key: environ[variable] for key, variable in _VARIABLES.items() if variable in environ},
+            source="the environment (DJ_HOST, DJ_USER, DJ_PASS, ...)",
+        )
+
+    def to_environment(self) -> dict[str, str]:
+        """The variables that give a worker, and DataJoint in it, this login."""
+        values = {
+            "host": self.host,
+            "port": str(self.port),
+            "user": self.user,
+            "password": self.password,
+            "backend": self.backend,
+            "database": self.database,
+            "tls": self.tls,
+            "ca.crt": self.ca,
+        }
+        return {_VARIABLES[key]: value for key, value in values.items() if value}
+
+    def at(self, host: str, port: int) -> DatabaseSettings:
+        return replace(self, host=host, port=port)
+
+
+def _port(text: str, source: str) -> int:
+    if text and not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
+        raise SettingsError(f"{source}: port {text!r} must be a number from 1 to 65535")
+    return int(text or 0)
