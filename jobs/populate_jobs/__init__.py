@@ -1,0 +1,75 @@
+"""The queue over DataJoint's own jobs tables: SQL by dialect, one protocol. Needs a database driver, no more."""
+
+from .assignment import Assignment, WorkerSettings
+from .blob import pack_text
+from .connection import Connection, connect
+from .curate import ignore, ignore_errors, reprioritize, retry_errors
+from .document import Attribute, ResolveDocument, ServerIdentity
+from .errors import PopulateError
+from .finish import complete, fail, release
+from .observe import counts, error_groups, held, progress, ready
+from .probe import install, probe
+from .recover import recover, recover_orphans
+from .refresh import refresh
+from .reserve import due, reserve
+from .retry import RetryPolicy
+from .settings import DatabaseSettings
+from .table import JobsTable
+from .types import (
+    Counts,
+    ErrorGroup,
+    Failure,
+    Holder,
+    Key,
+    Outcome,
+    Progress,
+    Recovered,
+    Refreshed,
+    Reservation,
+    Server,
+)
+
+__all__ = [
+    "Assignment",
+    "Attribute",
+    "Connection",
+    "Counts",
+    "DatabaseSettings",
+    "ErrorGroup",
+    "Failure",
+    "Holder",
+    "JobsTable",
+    "Key",
+    "Outcome",
+    "PopulateError",
+    "Progress",
+    "Recovered",
+    "Refreshed",
+    "Reservation",
+    "ResolveDocument",
+    "RetryPolicy",
+    "Server",
+    "ServerIdentity",
+    "WorkerSettings",
+    "complete",
+    "connect",
+    "counts",
+    "due",
+    "error_groups",
+    "fail",
+    "held",
+    "ignore",
+    "ignore_errors",
+    "install",
+    "pack_text",
+    "probe",
+    "progress",
+    "ready",
+    "recover",
+    "recover_orphans",
+    "refresh",
+    "release",
+    "reprioritize",
+    "reserve",
+    "retry_errors",
+]

@@ -37,7 +37,9 @@ class Assignment:
     settings: WorkerSettings
 
     def to_json(self) -> str:
-        return json.dumps({"document": json.loads(self.document.to_json()), "settings": dataclasses.asdict(self.settings)})
+        return json.dumps(
+            {"document": json.loads(self.document.to_json()), "settings": dataclasses.asdict(self.settings)}
+        )
 
     @classmethod
     def from_json(cls, text: str) -> Assignment:

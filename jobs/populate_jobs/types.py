@@ -57,6 +57,8 @@ class Outcome(enum.Enum):
     """Pending again, after a back-off."""
     EMPTY = "ignore"
     """make inserted nothing."""
+    VANISHED = "vanished"
+    """The key has left key_source; the row is gone."""
     RELEASED = "released"
     LOST = "lost"
     """The row was no longer ours; nothing was changed."""

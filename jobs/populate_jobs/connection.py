@@ -1,0 +1,129 @@
+"""One session on one server: runs statements, turns driver errors into ours, retries what lost a lock fight."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, TypeVar
+
+from .errors import Contended, DatabaseUnreachable, PopulateError
+from .settings import DatabaseSettings
+from .statements import statements
+
+T = TypeVar("T")
+
+CONTENDED_TRIES = 8
+CONTENDED_SECONDS = 0.02
+
+
+@dataclass(frozen=True)
+class Result:
+    rows: list[tuple[Any, ...]]
+    rowcount: int
+    """Rows changed, or found by a SELECT."""
+
+
+class Connection:
+    """Not for use by several threads at once. Every method may raise DatabaseUnreachable; reconnect() then."""
+
+    def __init__(self, settings: DatabaseSettings, name: str, statement_seconds: float | None = None) -> None:
+        self.settings = settings
+        self._name = name
+        self._statement_seconds = statement_seconds
+        self._driver = _driver(settings.backend)
+        self.statements = statements(self._driver.NAME)
+        self._raw: Any = None
+        self._in_transaction = False
+        self.reconnect()
+
+    @property
+    def backend(self) -> str:
+        return self.settings.backend
+
+    def reconnect(self) -> None:
+        """Opens a new session; the old one, its transaction and its temporary tables are gone."""
+        self.close()
+        with self._translated():
+            self._raw = self._driver.open_connection(self.settings, self._name, self._statement_seconds)
+        version, self.id, self.user = self.execute(self.statements["describe_session"]).rows[0]
+        self.version: str = str(version)
+
+    def close(self) -> None:
+        self._in_transaction = False
+        if self._raw is not None:
+            self._driver.close(self._raw)
+
+    def execute(self, sql: str, args: Sequence[Any] = ()) -> Result:
+        """Runs one statement; `%s` are values and `%%` is a percent sign, on every dialect.
+
+        Outside a transaction a deadlock or a lock wait is tried again a few times before it raises Contended.
+        """
+        if self._in_transaction:
+            return self._execute(sql, args)
+        return _contending(lambda: self._execute(sql, args))
+
+    def atomically(self, work: Callable[[], T]) -> T:
+        """Runs `work` in a transaction, again from its start when it lost a lock fight."""
+        return _contending(lambda: self._once_atomically(work))
+
+    def _once_atomically(self, work: Callable[[], T]) -> T:
+        with self.transaction():
+            return work()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        self._execute("BEGIN", ())
+        self._in_transaction = True
+        try:
+            yield
+        except BaseException:
+            self._in_transaction = False
+            with contextlib.suppress(PopulateError):
+                self._execute("ROLLBACK", ())
+            raise
+        self._in_transaction = False
+        self._execute("COMMIT", ())
+
+    def _execute(self, sql: str, args: Sequence[Any]) -> Result:
+        if self._raw is None or not self._driver.is_open(self._raw):
+            raise DatabaseUnreachable("the connection is closed")
+        with self._translated(), self._raw.cursor() as cursor:
+            cursor.execute(sql, tuple(args))
+            rows = list(cursor.fetchall()) if cursor.description else []
+            return Result(rows, cursor.rowcount)
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (self._driver.DRIVER_ERROR, OSError) as error:
+            translated = self._driver.translate(error)
+            if isinstance(translated, DatabaseUnreachable):
+                self.close()
+            raise translated from error
+
+
+def connect(settings: DatabaseSettings, *, name: str, statement_seconds: float | None = None) -> Connection:
+    """A session for the queue; raises DatabaseUnreachable or LoginRefused.
+
+    `name` is shown in the server's list of sessions; `statement_seconds` bounds every statement.
+    """
+    return Connection(settings, name, statement_seconds)
+
+
+def _driver(backend: str) -> ModuleType:
+    return importlib.import_module(f".{backend}", __package__)
+
+
+def _contending(work: Callable[[], T]) -> T:
+    for attempt in range(1, CONTENDED_TRIES):
+        try:
+            return work()
+        except Contended:
+            time.sleep(random.uniform(0.5, 1.5) * CONTENDED_SECONDS * attempt)
+    return work()

@@ -1,0 +1,66 @@
+"""What people decide about rows: priority, retrying errors, ignoring keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .finish import forget_attempts
+from .table import JobsTable
+from .types import Key
+
+_KEYS_A_STATEMENT = 500
+_DEFAULT_PRIORITY = 5
+
+
+def reprioritize(jobs: JobsTable, priority: int, *, applied: int | None) -> int:
+    """Gives `priority` to pending rows that are less urgent, or that still have the one `applied` before."""
+    before = priority if applied is None else applied
+
+    def change(keys: Sequence[Key]) -> int:
+        condition, args = jobs.matching(keys, "j")
+        return jobs.run("set_priority", [priority, *args], j_keys=condition).rowcount
+
+    return _page_by_page(jobs, "less_urgent", [priority, before, priority], change)
+
+
+def retry_errors(jobs: JobsTable, *, match: str | None = None) -> int:
+    """Error rows (those whose message contains `match`) are pending again, their attempts forgotten."""
+
+    def change(keys: Sequence[Key]) -> int:
+        condition, args = jobs.matching(keys, "j")
+        forget_attempts(jobs, keys)
+        return jobs.run("retry_keys", args, j_keys=condition).rowcount
+
+    return _page_by_page(jobs, "error_keys", [match or ""], change)
+
+
+def ignore_errors(jobs: JobsTable, *, match: str | None = None) -> int:
+    """Error rows (those whose message contains `match`) are set aside."""
+
+    def change(keys: Sequence[Key]) -> int:
+        condition, args = jobs.matching(keys, "j")
+        return jobs.run("ignore_error_keys", args, j_keys=condition).rowcount
+
+    return _page_by_page(jobs, "error_keys", [match or ""], change)
+
+
+def ignore(jobs: JobsTable, keys: Sequence[Key]) -> int:
+    """Sets keys aside, queued or not, unless they are reserved now."""
+    value = f"({', '.join(['%s'] * len(jobs.attributes))}, 'ignore', {_DEFAULT_PRIORITY})"
+    args = [field for key in keys for field in jobs.values(key)]
+    if not keys:
+        return 0
+    jobs.run("ignore_keys", args, key_values=", ".join([value] * len(keys)))
+    return len(keys)
+
+
+def _page_by_page(jobs: JobsTable, select: str, args: Sequence[Any], change: Callable[[Sequence[Key]], int]) -> int:
+    """Changes what the named SELECT finds until it finds no more: short transactions, by primary key."""
+    changed = 0
+    while keys := [jobs.key(row) for row in jobs.run(select, [*args, _KEYS_A_STATEMENT]).rows]:
+        now = change(keys)
+        if not now:
+            break
+        changed += now
+    return changed

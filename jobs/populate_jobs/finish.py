@@ -1,0 +1,196 @@
+"""What becomes of a reserved key: complete, fail, release. Every write names the fence.
+
+Before a failure or a release is recorded the target is asked: a key that is there is complete, whatever was reported.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .blob import pack_text
+from .errors import TableMissing
+from .retry import RetryPolicy, backoff, worth_retrying
+from .table import JobsTable
+from .types import Failure, Key, Outcome, Reservation
+
+MESSAGE_LENGTH = 2047
+TRUNCATED = "...truncated"
+MADE_NOTHING = "make inserted nothing"
+
+_Identity = tuple[Any, ...]
+
+
+def complete(
+    jobs: JobsTable,
+    finished: Sequence[tuple[Reservation, float]],
+    *,
+    keep_completed: bool = False,
+    on_empty: str = "Ignore",
+) -> list[Outcome]:
+    """Records a batch that `make` is done with; durations in seconds. Outcomes in the order given.
+
+    MADE, EMPTY or ERROR (by `on_empty`) where make inserted nothing, VANISHED where its key has left key_source,
+    LOST where the row was taken away.
+    """
+    reservations = [reservation for reservation, _ in finished]
+    durations = {jobs.values(reservation.key): seconds for reservation, seconds in finished}
+    owned = _owned(jobs, reservations)
+    made = [held for held in reservations if owned.get(jobs.values(held.key))]
+    empty = [held for held in reservations if owned.get(jobs.values(held.key)) is False]
+    _record_made(jobs, made, durations if keep_completed else None)
+    outcomes = _record_empty(jobs, empty, on_empty)
+    outcomes |= dict.fromkeys((jobs.values(held.key) for held in made), Outcome.MADE)
+    outcomes |= _what_became_of(jobs, [held for held in reservations if jobs.values(held.key) not in owned])
+    return [outcomes[jobs.values(held.key)] for held in reservations]
+
+
+def fail(jobs: JobsTable, reservation: Reservation, failure: Failure, policy: RetryPolicy) -> Outcome:
+    """Records that `make` failed: RETRY with a back-off while attempts are left, else ERROR.
+
+    MADE where the target has the key after all, VANISHED where its key has left key_source, LOST where the row was
+    taken away.
+    """
+    owned = _owned(jobs, [reservation])
+    identity = jobs.values(reservation.key)
+    if identity not in owned:
+        return _what_became_of(jobs, [reservation])[identity]
+    if owned[identity]:
+        _record_made(jobs, [reservation], None)
+        return Outcome.MADE
+    if not _wanted(jobs, [reservation]):
+        _delete(jobs, [reservation])
+        return Outcome.VANISHED
+    return jobs.connection.atomically(lambda: _record_failure(jobs, reservation, failure, policy))
+
+
+def release(jobs: JobsTable, reservations: Sequence[Reservation]) -> list[Outcome]:
+    """Gives keys back, pending at once and with no attempt counted: RELEASED, MADE or LOST, in the order given."""
+    owned = _owned(jobs, reservations)
+    made = [held for held in reservations if owned.get(jobs.values(held.key))]
+    unmade = [held for held in reservations if owned.get(jobs.values(held.key)) is False]
+    _record_made(jobs, made, None)
+    if unmade:
+        condition, args = jobs.fenced(unmade)
+        jobs.run("mark_released", args, fenced=condition)
+    outcomes = {True: Outcome.MADE, False: Outcome.RELEASED, None: Outcome.LOST}
+    return [outcomes[owned.get(jobs.values(held.key))] for held in reservations]
+
+
+def _owned(jobs: JobsTable, reservations: Sequence[Reservation]) -> dict[_Identity, bool]:
+    """Of the rows that are still ours: whether the target has them."""
+    if not reservations:
+        return {}
+    condition, args = jobs.fenced(reservations)
+    return {jobs.values(jobs.key(row)): bool(row[-1]) for row in jobs.run("owned", args, fenced=condition).rows}
+
+
+def _record_made(jobs: JobsTable, made: Sequence[Reservation], durations: Mapping[_Identity, float] | None) -> None:
+    if not made:
+        return
+    if durations is None:
+        _delete(jobs, made)
+    else:
+        condition, args = jobs.fenced(made)
+        cases, case_args = _duration_cases(jobs, made, durations)
+        jobs.run("mark_success", [*case_args, *args], fenced=condition, durations=cases)
+    forget_attempts(jobs, [held.key for held in made if held.failed_before])
+
+
+def _duration_cases(
+    jobs: JobsTable, made: Sequence[Reservation], durations: Mapping[_Identity, float]
+) -> tuple[str, list[Any]]:
+    cases, args = [], []
+    for held in made:
+        condition, key_args = jobs.matching([held.key], "j")
+        cases.append(f"WHEN {condition} THEN %s")
+        args += [*key_args, durations[jobs.values(held.key)]]
+    return " ".join(cases), args
+
+
+def _record_empty(jobs: JobsTable, empty: Sequence[Reservation], on_empty: str) -> dict[_Identity, Outcome]:
+    """Keys that make was given and did not insert; without a verdict every refresh would queue them again."""
+    if not empty:
+        return {}
+    wanted = _wanted(jobs, empty)
+    _delete(jobs, [held for held in empty if jobs.values(held.key) not in wanted])
+    kept = [held for held in empty if jobs.values(held.key) in wanted]
+    outcome = Outcome.ERROR if on_empty == "Error" else Outcome.EMPTY
+    if kept:
+        condition, args = jobs.fenced(kept)
+        jobs.run("mark_ended", [outcome.value, MADE_NOTHING, None, *args], fenced=condition)
+    verdicts = {True: outcome, False: Outcome.VANISHED}
+    return {jobs.values(held.key): verdicts[jobs.values(held.key) in wanted] for held in empty}
+
+
+def _record_failure(jobs: JobsTable, held: Reservation, failure: Failure, policy: RetryPolicy) -> Outcome:
+    message = shortened(failure.message)
+    stack = pack_text(failure.stack) if failure.stack else None
+    condition, args = jobs.fenced([held])
+    delay = None
+    if worth_retrying(policy, failure):
+        delay = backoff(policy, _count_attempt(jobs, held.key), random.random())
+    if delay is None:
+        changed = jobs.run("mark_ended", ["error", message, stack, *args], fenced=condition)
+    else:
+        changed = jobs.run("mark_retry", [delay, message, stack, *args], fenced=condition)
+    if not changed.rowcount:
+        return Outcome.LOST
+    return Outcome.ERROR if delay is None else Outcome.RETRY
+
+
+def _count_attempt(jobs: JobsTable, key: Key) -> int:
+    """How often the key has now failed. Without the attempts table none is known to be left."""
+    if not jobs.has_attempts:
+        return 1_000_000
+    identity = [jobs.name, jobs.hash(key)]
+    jobs.run("count_attempt", identity)
+    return int(jobs.run("attempts", identity).rows[0][0])
+
+
+def forget_attempts(jobs: JobsTable, keys: Sequence[Key]) -> None:
+    if keys and jobs.has_attempts:
+        hashes = ", ".join(["%s"] * len(keys))
+        jobs.run("forget_attempts", [jobs.name, *(jobs.hash(key) for key in keys)], hashes=hashes)
+
+
+def _delete(jobs: JobsTable, reservations: Sequence[Reservation]) -> None:
+    if reservations:
+        condition, args = jobs.fenced(reservations)
+        jobs.run("delete_owned", args, fenced=condition)
+
+
+def _what_became_of(jobs: JobsTable, missing: Sequence[Reservation]) -> dict[_Identity, Outcome]:
+    """Rows that are no longer ours: made, where the row is gone and the target has the key; else lost.
+
+    The first is what a batch looks like whose own DELETE went through just before the connection broke.
+    """
+    if not missing:
+        return {}
+    keys = [held.key for held in missing]
+    made = _found(jobs, "in_target", "t_keys", "t", keys) - _found(jobs, "in_jobs", "j_keys", "j", keys)
+    identities = [jobs.values(key) for key in keys]
+    return {identity: Outcome.MADE if identity in made else Outcome.LOST for identity in identities}
+
+
+def _wanted(jobs: JobsTable, reservations: Sequence[Reservation]) -> set[_Identity]:
+    """Those whose keys key_source still has; all, where it cannot be asked any more."""
+    keys = [held.key for held in reservations]
+    try:
+        return _found(jobs, "in_key_source", "k_keys", "k", keys)
+    except TableMissing:
+        return {jobs.values(key) for key in keys}
+
+
+def _found(jobs: JobsTable, statement: str, part: str, alias: str, keys: Sequence[Key]) -> set[_Identity]:
+    condition, args = jobs.matching(keys, alias)
+    return {jobs.values(jobs.key(row)) for row in jobs.run(statement, args, **{part: condition}).rows}
+
+
+def shortened(message: str) -> str:
+    """At most as long as error_message is, cut as DataJoint cuts it."""
+    message = message.replace("\0", "\\0")
+    if len(message) <= MESSAGE_LENGTH:
+        return message
+    return message[: MESSAGE_LENGTH - len(TRUNCATED)] + TRUNCATED

@@ -1,0 +1,60 @@
+"""How much there is to do, cheap however long the queue is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from .table import JobsTable
+from .types import Counts, ErrorGroup, Progress
+
+ERRORS_READ = 20_000
+"""Error rows that are grouped at most."""
+
+_VARIES = re.compile(
+    r"""'[^']*'|"[^"]*"|`[^`]*`|0x[0-9a-fA-F]+|\b[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}\b|[-+]?\d[\d.:eE+-]*"""
+)
+
+
+def ready(jobs: JobsTable, limit: int) -> int:
+    """Due rows, counted no further than `limit`: what scaling needs to know."""
+    return int(jobs.run("ready", [limit]).rows[0][0])
+
+
+def held(jobs: JobsTable) -> dict[str, int]:
+    """Reserved rows by host, ours and foreign ones alike."""
+    return {str(host): int(count) for host, count in jobs.run("held").rows}
+
+
+def counts(jobs: JobsTable) -> Counts:
+    """Every row under the restriction by its status; reads the whole index."""
+    totals: dict[str, int] = {}
+    for status, later, count in jobs.run("counts").rows:
+        name = "scheduled" if status == "pending" and later else str(status)
+        totals[name] = totals.get(name, 0) + int(count)
+    return Counts(**totals)
+
+
+def progress(jobs: JobsTable) -> Progress:
+    """Evaluates key_source: as slow as that is."""
+    ((total, done),) = jobs.run("progress").rows
+    return Progress(int(total), int(done))
+
+
+def error_groups(jobs: JobsTable, *, most: int = 10) -> list[ErrorGroup]:
+    """The most frequent kinds of error message, each with one key that shows it."""
+    groups: dict[str, list[tuple[Any, ...]]] = {}
+    for row in jobs.run("errors", [ERRORS_READ]).rows:
+        groups.setdefault(signature(str(row[-1])), []).append(row)
+    largest = sorted(groups.items(), key=lambda group: -len(group[1]))[:most]
+    return [_group(jobs, name, rows) for name, rows in largest]
+
+
+def signature(message: str) -> str:
+    """The message without what varies from key to key: numbers, quoted text, identifiers."""
+    return _VARIES.sub("…", message.strip().split("\n", 1)[0])[:200]
+
+
+def _group(jobs: JobsTable, name: str, rows: Sequence[tuple[Any, ...]]) -> ErrorGroup:
+    return ErrorGroup(name, len(rows), str(rows[0][-1]), jobs.key(rows[0]))

@@ -1,0 +1,115 @@
+"""Connecting to PostgreSQL, and what its errors mean."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from typing import Any
+
+from .errors import (
+    Contended,
+    DatabaseError,
+    DatabaseUnreachable,
+    LoginRefused,
+    MissingGrant,
+    PopulateError,
+    SettingsError,
+    TableMissing,
+)
+from .settings import DatabaseSettings
+
+try:
+    import psycopg
+except ImportError as error:
+    raise SettingsError("PostgreSQL needs its driver: pip install 'populate-operator[postgres]'") from error
+
+NAME = "postgresql"
+DRIVER_ERROR: type[Exception] = psycopg.Error
+CONNECT_SECONDS = 10
+
+# By SQLSTATE, or by its class of two characters.
+_KINDS: dict[str, type[DatabaseError]] = {
+    "08": DatabaseUnreachable,
+    "57P": DatabaseUnreachable,
+    "53300": DatabaseUnreachable,  # too many connections
+    "25006": DatabaseUnreachable,  # read-only
+    "28": LoginRefused,
+    "3D000": LoginRefused,  # no such database
+    "42501": MissingGrant,
+    "42P01": TableMissing,
+    "42703": TableMissing,
+    "3F000": TableMissing,
+    "40001": Contended,
+    "40P01": Contended,
+    "55P03": Contended,
+}
+_SSL_MODES = {"preferred": "prefer", "disabled": "disable", "required": "require", "verify-full": "verify-full"}
+
+
+def open_connection(settings: DatabaseSettings, name: str, statement_seconds: float | None) -> Any:
+    """A session at READ COMMITTED, in autocommit."""
+    limit = f" -c statement_timeout={int(statement_seconds * 1000)}" if statement_seconds else ""
+    with _ca_file(settings) as ca:
+        return psycopg.connect(
+            host=settings.host,
+            port=settings.port,
+            user=settings.user,
+            password=settings.password,
+            dbname=settings.database or "postgres",
+            sslmode=_SSL_MODES[settings.tls],
+            sslrootcert=ca,
+            connect_timeout=CONNECT_SECONDS,
+            application_name=name,
+            options=f"-c default_transaction_isolation=read\\ committed{limit}",
+            keepalives_idle=30,
+            keepalives_interval=10,
+            keepalives_count=3,
+            autocommit=True,
+            # Poolers that share sessions do not keep prepared statements.
+            prepare_threshold=None,
+        )
+
+
+@contextlib.contextmanager
+def _ca_file(settings: DatabaseSettings) -> Any:
+    """libpq reads certificates from files only, and only while it connects."""
+    if settings.tls != "verify-full":
+        yield None
+        return
+    if not settings.ca:
+        yield "system"
+        return
+    with tempfile.NamedTemporaryFile("w", suffix=".crt") as file:
+        file.write(settings.ca)
+        file.flush()
+        yield file.name
+
+
+def is_open(raw: Any) -> bool:
+    return not raw.closed
+
+
+def translate(error: Exception) -> PopulateError:
+    """The project's error for a driver's; the caller chains it."""
+    state = getattr(error, "sqlstate", None)
+    text = str(error).strip() or type(error).__name__
+    if state is None:
+        return _without_state(error, text)
+    kinds = (_KINDS.get(state[:length]) for length in (5, 3, 2))
+    kind = next((kind for kind in kinds if kind), DatabaseError)
+    return kind(f"{text} ({state})", code=state)
+
+
+def _without_state(error: Exception, text: str) -> PopulateError:
+    if "password authentication failed" in text or "no password supplied" in text or "pg_hba.conf" in text:
+        return LoginRefused(text)
+    if 'database "' in text and "does not exist" in text:
+        return LoginRefused(text)
+    if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
+        return DatabaseUnreachable(text)
+    return DatabaseError(text)
+
+
+def close(raw: Any) -> None:
+    with contextlib.suppress(psycopg.Error):
+        raw.close()

@@ -1,0 +1,78 @@
+"""Brings a jobs table up to date with key_source and target, as DataJoint's `Job.refresh` does, set-based.
+
+Additions and success rows to be done again follow the restriction; vanished rows are judged by the unrestricted
+key_source. Two differences from DataJoint: a reserved row is never removed, and a row that another worker inserts
+meanwhile is no error. key_source is evaluated once for the additions; again only where some row might have vanished.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Sequence
+
+from . import stage
+from .table import JobsTable
+from .types import Key, Refreshed
+
+ANALYZE_BEYOND = 5_000
+
+
+def refresh(
+    jobs: JobsTable,
+    *,
+    priority: int = 5,
+    delay: float = 0.0,
+    stale_timeout: float = 3600.0,
+    keep_completed: bool = False,
+) -> Refreshed:
+    """`delay` is the seconds until new rows are due; `stale_timeout` the age at which pending rows are judged, 0 never.
+
+    Chunks are committed as they go: when this raises, what was done stays done and the next refresh does the rest.
+    """
+    start = time.monotonic()
+    added, was_staged = _add(jobs, priority, delay)
+    re_pended = _re_pend(jobs, priority) if keep_completed else 0
+    removed = _remove(jobs, stale_timeout)
+    if added + re_pended + removed >= ANALYZE_BEYOND and jobs.connection.backend == "postgresql":
+        jobs.run("analyze")
+    if jobs.has_attempts:
+        jobs.run("forget_old_attempts", [jobs.name])
+    return Refreshed(added, removed, re_pended, time.monotonic() - start, was_staged)
+
+
+def _add(jobs: JobsTable, priority: int, delay: float) -> tuple[int, bool]:
+    size = stage.staged(jobs, "new_keys")
+    if size is None:
+        change = functools.partial(_add_keys, jobs, priority, delay)
+        return stage.each_page(jobs, "new_keys", (), change), False
+    try:
+        return stage.run_staged(jobs, "add_staged", [priority, delay], size), True
+    finally:
+        stage.unstage(jobs)
+
+
+def _add_keys(jobs: JobsTable, priority: int, delay: float, keys: Sequence[Key]) -> int:
+    values = ", ".join([jobs.sql("add_key_value")] * len(keys))
+    args = [value for key in keys for value in (*jobs.values(key), priority, delay)]
+    return jobs.run("add_keys", args, key_values=values).rowcount
+
+
+def _re_pend(jobs: JobsTable, priority: int) -> int:
+    def change(keys: Sequence[Key]) -> int:
+        condition, args = jobs.matching(keys, "j")
+        return jobs.run("re_pend_keys", [priority, *args], j_keys=condition).rowcount
+
+    return stage.each_chunk(jobs, "undone_keys", (), change)
+
+
+def _remove(jobs: JobsTable, stale_timeout: float) -> int:
+    ages = [stale_timeout, stale_timeout]
+    if not jobs.run("removable", ages).rows:
+        return 0
+
+    def change(keys: Sequence[Key]) -> int:
+        condition, args = jobs.matching(keys, "j")
+        return jobs.run("delete_keys", args, j_keys=condition).rowcount
+
+    return stage.each_chunk(jobs, "vanished_keys", ages, change)

@@ -1,0 +1,272 @@
+-- The queue on MySQL (8.0.1 and later) and MariaDB (10.6 and later).
+--
+-- {jobs}, {target}, {attempts}, {key} and the like are names and SQL that the table fills in; %s are values.
+-- Locks are taken by the index (status, priority, scheduled_time) in its own order, or by primary key, never
+-- otherwise: a filesort or a scan would lock every row it passes. Hence FORCE INDEX.
+
+-- name: describe_session
+SELECT @@version, CONNECTION_ID(), USER()
+
+-- name: describe_binlog
+SELECT @@log_bin, @@binlog_format
+
+-- name: due_index
+-- The name of the index that serves reserve, or no row.
+SELECT index_name
+FROM information_schema.statistics
+WHERE table_schema = %s AND table_name = %s
+GROUP BY index_name
+HAVING GROUP_CONCAT(LOWER(column_name) ORDER BY seq_in_index) = 'status,priority,scheduled_time'
+
+-- name: probe
+SELECT {key} FROM {jobs} WHERE status = 'pending' LIMIT 1 FOR UPDATE SKIP LOCKED
+
+-- name: install_attempts
+-- One row for a key that failed and may be tried again.
+CREATE TABLE IF NOT EXISTS {attempts} (
+  jobs_table VARCHAR(64) NOT NULL,
+  key_hash CHAR(40) CHARACTER SET ascii NOT NULL,
+  attempts INT NOT NULL,
+  last_failed DATETIME(3) NOT NULL,
+  PRIMARY KEY (jobs_table, key_hash)
+)
+
+-- name: attempts_exist
+SELECT 1 FROM information_schema.tables WHERE table_schema = %s AND table_name = %s
+
+-- name: due
+-- The idle look: is there anything for us?
+SELECT 1
+FROM {jobs}
+WHERE status = 'pending' AND scheduled_time <= CURRENT_TIMESTAMP(3) AND {restriction}
+LIMIT 1
+
+-- name: pick
+-- The most urgent due rows, locked; rows that others hold are passed over.
+SELECT {key}, error_message, CURRENT_TIMESTAMP(3)
+FROM {jobs} {due_index}
+WHERE status = 'pending' AND scheduled_time <= CURRENT_TIMESTAMP(3)
+ORDER BY priority, scheduled_time
+LIMIT %s
+FOR UPDATE SKIP LOCKED
+
+-- name: candidates
+-- Due rows that meet the restriction, in order of urgency, without locks.
+SELECT {key}, priority
+FROM {jobs}
+WHERE status = 'pending' AND scheduled_time <= CURRENT_TIMESTAMP(3) AND {restriction}
+ORDER BY priority, scheduled_time
+LIMIT %s OFFSET %s
+
+-- name: lock
+-- Those of the candidates that are still free.
+SELECT {key}, error_message, CURRENT_TIMESTAMP(3)
+FROM {jobs} FORCE INDEX (PRIMARY)
+WHERE ({keys}) AND status = 'pending' AND scheduled_time <= CURRENT_TIMESTAMP(3)
+LIMIT %s
+FOR UPDATE SKIP LOCKED
+
+-- name: mark_reserved
+UPDATE {jobs} FORCE INDEX (PRIMARY)
+SET status = 'reserved', reserved_time = %s, host = %s, pid = %s, connection_id = %s, `user` = %s, version = %s
+WHERE {keys}
+
+-- name: owned
+-- Which rows are still ours, and which of these the target has.
+SELECT {j_key}, EXISTS (SELECT 1 FROM {target} AS t WHERE {t_is_j})
+FROM {jobs} AS j FORCE INDEX (PRIMARY)
+WHERE {fenced}
+
+-- name: in_target
+SELECT DISTINCT {t_key} FROM {target} AS t WHERE {t_keys}
+
+-- name: in_key_source
+SELECT DISTINCT {k_key} FROM ({key_source}) AS k WHERE {k_keys}
+
+-- name: in_jobs
+SELECT {j_key} FROM {jobs} AS j FORCE INDEX (PRIMARY) WHERE {j_keys}
+
+-- name: delete_owned
+DELETE j FROM {jobs} AS j FORCE INDEX (PRIMARY) WHERE {fenced}
+
+-- name: mark_success
+UPDATE {jobs} AS j FORCE INDEX (PRIMARY)
+SET j.status = 'success', j.completed_time = CURRENT_TIMESTAMP(3), j.duration = CASE {durations} END
+WHERE {fenced}
+
+-- name: mark_ended
+-- To error or ignore, with the reason.
+UPDATE {jobs} AS j FORCE INDEX (PRIMARY)
+SET j.status = %s, j.completed_time = CURRENT_TIMESTAMP(3), j.error_message = %s, j.error_stack = %s
+WHERE {fenced}
+
+-- name: mark_retry
+-- Pending again after a back-off; the message stays for all to read.
+UPDATE {jobs} AS j FORCE INDEX (PRIMARY)
+SET j.status = 'pending', j.scheduled_time = CURRENT_TIMESTAMP(3) + INTERVAL %s SECOND,
+    j.error_message = %s, j.error_stack = %s,
+    j.reserved_time = NULL, j.host = '', j.pid = 0, j.connection_id = 0
+WHERE {fenced}
+
+-- name: mark_released
+-- Pending again at once.
+UPDATE {jobs} AS j FORCE INDEX (PRIMARY)
+SET j.status = 'pending', j.reserved_time = NULL, j.host = '', j.pid = 0, j.connection_id = 0
+WHERE {fenced}
+
+-- name: mark_suspect
+-- To run alone, once it is pending again.
+UPDATE {jobs} AS j FORCE INDEX (PRIMARY) SET j.error_message = %s WHERE {fenced}
+
+-- name: held_by
+-- The fences of rows reserved under these hosts.
+SELECT {key}, host, pid, connection_id, reserved_time, error_message
+FROM {jobs}
+WHERE status = 'reserved' AND host IN ({hosts})
+
+-- name: orphaned
+-- The fences of rows reserved long ago by hosts that are not ours.
+SELECT {key}, host, pid, connection_id, reserved_time, error_message
+FROM {jobs}
+WHERE status = 'reserved' AND {restriction}
+  AND reserved_time < CURRENT_TIMESTAMP(3) - INTERVAL %s SECOND
+  AND RIGHT(host, CHAR_LENGTH(%s)) <> %s
+
+-- name: count_attempt
+INSERT INTO {attempts} (jobs_table, key_hash, attempts, last_failed)
+VALUES (%s, %s, 1, CURRENT_TIMESTAMP(3))
+ON DUPLICATE KEY UPDATE attempts = attempts + 1, last_failed = CURRENT_TIMESTAMP(3)
+
+-- name: attempts
+SELECT attempts FROM {attempts} WHERE jobs_table = %s AND key_hash = %s
+
+-- name: forget_attempts
+DELETE FROM {attempts} WHERE jobs_table = %s AND key_hash IN ({hashes})
+
+-- name: forget_old_attempts
+DELETE FROM {attempts} WHERE jobs_table = %s AND last_failed < CURRENT_TIMESTAMP(3) - INTERVAL 30 DAY
+
+-- name: new_keys
+-- What there is to do and nobody has queued.
+SELECT {k_key}
+FROM ({restricted_key_source}) AS k
+WHERE NOT EXISTS (SELECT 1 FROM {target} AS t WHERE {t_is_k})
+  AND NOT EXISTS (SELECT 1 FROM {jobs} AS j WHERE {j_is_k})
+
+-- name: undone_keys
+-- Rows marked success whose target row has gone.
+SELECT {j_key}
+FROM {jobs} AS j
+WHERE j.status = 'success'
+  AND EXISTS (SELECT 1 FROM ({restricted_key_source}) AS k WHERE {j_is_k})
+  AND NOT EXISTS (SELECT 1 FROM {target} AS t WHERE {t_is_j})
+
+-- name: removable
+-- Is there any row that vanished_keys would have to judge?
+SELECT 1
+FROM {jobs} AS j
+WHERE j.status IN ('success', 'error')
+   OR (j.status = 'pending' AND %s > 0 AND j.created_time < CURRENT_TIMESTAMP - INTERVAL %s SECOND)
+LIMIT 1
+
+-- name: vanished_keys
+-- Rows whose key has left key_source: ended ones without a target row at once, others when stale.
+SELECT {j_key}
+FROM {jobs} AS j
+WHERE (
+    (j.status IN ('success', 'error') AND NOT EXISTS (SELECT 1 FROM {target} AS t WHERE {t_is_j}))
+    OR (j.status IN ('pending', 'success', 'error')
+        AND %s > 0 AND j.created_time < CURRENT_TIMESTAMP - INTERVAL %s SECOND)
+  )
+  AND NOT EXISTS (SELECT 1 FROM ({key_source}) AS k WHERE {j_is_k})
+
+-- name: stage
+CREATE TEMPORARY TABLE {stage} (populate_row BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY) {select}
+
+-- name: stage_size
+SELECT COALESCE(MAX(populate_row), 0) FROM {stage}
+
+-- name: unstage
+DROP TEMPORARY TABLE IF EXISTS {stage}
+
+-- name: add_staged
+INSERT INTO {jobs} ({key}, status, priority, scheduled_time)
+SELECT {s_key}, 'pending', %s, CURRENT_TIMESTAMP(3) + INTERVAL %s SECOND
+FROM {stage} AS s
+WHERE s.populate_row BETWEEN %s AND %s
+ON DUPLICATE KEY UPDATE status = {jobs}.status
+
+-- name: add_keys
+INSERT INTO {jobs} ({key}, status, priority, scheduled_time)
+VALUES {key_values}
+ON DUPLICATE KEY UPDATE status = {jobs}.status
+
+-- name: add_key_value
+({key_places}, 'pending', %s, CURRENT_TIMESTAMP(3) + INTERVAL %s SECOND)
+
+-- name: ignore_keys
+INSERT INTO {jobs} ({key}, status, priority)
+VALUES {key_values}
+ON DUPLICATE KEY UPDATE status = IF({jobs}.status = 'reserved', {jobs}.status, 'ignore')
+
+-- name: re_pend_keys
+-- As DataJoint does by deleting and inserting: nothing of the earlier run is left.
+UPDATE {jobs} AS j FORCE INDEX (PRIMARY)
+SET j.status = 'pending', j.priority = %s, j.created_time = CURRENT_TIMESTAMP(3),
+    j.scheduled_time = CURRENT_TIMESTAMP(3), j.reserved_time = NULL, j.completed_time = NULL, j.duration = NULL,
+    j.error_message = '', j.error_stack = NULL, j.`user` = '', j.host = '', j.pid = 0, j.connection_id = 0,
+    j.version = ''
+WHERE ({j_keys}) AND j.status = 'success'
+
+-- name: delete_keys
+DELETE j FROM {jobs} AS j FORCE INDEX (PRIMARY) WHERE ({j_keys}) AND j.status NOT IN ('reserved', 'ignore')
+
+-- name: staged_keys
+SELECT {s_key} FROM {stage} AS s WHERE s.populate_row BETWEEN %s AND %s
+
+-- name: less_urgent
+-- Pending rows that are less urgent than they should be, or that still have the priority this PopulateJob gave before.
+SELECT {key}
+FROM {jobs}
+WHERE status = 'pending' AND (priority > %s OR priority = %s) AND priority <> %s AND {restriction}
+LIMIT %s
+
+-- name: set_priority
+UPDATE {jobs} AS j FORCE INDEX (PRIMARY) SET j.priority = %s WHERE ({j_keys}) AND j.status = 'pending'
+
+-- name: error_keys
+SELECT {key}
+FROM {jobs}
+WHERE status = 'error' AND {restriction} AND LOCATE(%s, error_message) > 0
+LIMIT %s
+
+-- name: retry_keys
+UPDATE {jobs} AS j FORCE INDEX (PRIMARY)
+SET j.status = 'pending', j.scheduled_time = CURRENT_TIMESTAMP(3), j.reserved_time = NULL, j.completed_time = NULL,
+    j.error_message = '', j.error_stack = NULL, j.host = '', j.pid = 0, j.connection_id = 0
+WHERE ({j_keys}) AND j.status = 'error'
+
+-- name: ignore_error_keys
+UPDATE {jobs} AS j FORCE INDEX (PRIMARY) SET j.status = 'ignore' WHERE ({j_keys}) AND j.status = 'error'
+
+-- name: errors
+SELECT {key}, error_message FROM {jobs} WHERE status = 'error' AND {restriction} LIMIT %s
+
+-- name: counts
+SELECT status, scheduled_time > CURRENT_TIMESTAMP(3), COUNT(*) FROM {jobs} WHERE {restriction} GROUP BY 1, 2
+
+-- name: ready
+SELECT COUNT(*)
+FROM (
+  SELECT 1
+  FROM {jobs}
+  WHERE status = 'pending' AND scheduled_time <= CURRENT_TIMESTAMP(3) AND {restriction}
+  LIMIT %s
+) AS few
+
+-- name: held
+SELECT host, COUNT(*) FROM {jobs} WHERE status = 'reserved' AND {restriction} GROUP BY host
+
+-- name: progress
+SELECT COUNT(*), COALESCE(SUM(EXISTS (SELECT 1 FROM {target} AS t WHERE {t_is_k})), 0)
+FROM ({restricted_key_source}) AS k

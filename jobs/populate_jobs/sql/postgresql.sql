@@ -1,0 +1,266 @@
+-- The queue on PostgreSQL (9.5 and later).
+--
+-- {jobs}, {target}, {attempts}, {key} and the like are names and SQL that the table fills in; %s are values.
+-- Locks are taken in the order of the index (status, priority, scheduled_time), or by primary key.
+
+-- name: describe_session
+SELECT current_setting('server_version'), pg_backend_pid(), current_user
+
+-- name: probe
+SELECT {key} FROM {jobs} WHERE status = 'pending' LIMIT 1 FOR UPDATE SKIP LOCKED
+
+-- name: install_attempts
+-- One row for a key that failed and may be tried again.
+CREATE TABLE IF NOT EXISTS {attempts} (
+  jobs_table VARCHAR(64) NOT NULL,
+  key_hash CHAR(40) NOT NULL,
+  attempts INT NOT NULL,
+  last_failed TIMESTAMP(3) NOT NULL,
+  PRIMARY KEY (jobs_table, key_hash)
+)
+
+-- name: attempts_exist
+SELECT 1 FROM information_schema.tables WHERE table_schema = %s AND table_name = %s
+
+-- name: due
+-- The idle look: is there anything for us?
+SELECT 1
+FROM {jobs}
+WHERE status = 'pending' AND scheduled_time <= LOCALTIMESTAMP(3) AND {restriction}
+LIMIT 1
+
+-- name: pick
+-- The most urgent due rows, locked; rows that others hold are passed over.
+SELECT {key}, error_message, LOCALTIMESTAMP(3)
+FROM {jobs}
+WHERE status = 'pending' AND scheduled_time <= LOCALTIMESTAMP(3)
+ORDER BY priority, scheduled_time
+LIMIT %s
+FOR UPDATE SKIP LOCKED
+
+-- name: candidates
+-- Due rows that meet the restriction, in order of urgency, without locks.
+SELECT {key}, priority
+FROM {jobs}
+WHERE status = 'pending' AND scheduled_time <= LOCALTIMESTAMP(3) AND {restriction}
+ORDER BY priority, scheduled_time
+LIMIT %s OFFSET %s
+
+-- name: lock
+-- Those of the candidates that are still free.
+SELECT {key}, error_message, LOCALTIMESTAMP(3)
+FROM {jobs}
+WHERE ({keys}) AND status = 'pending' AND scheduled_time <= LOCALTIMESTAMP(3)
+LIMIT %s
+FOR UPDATE SKIP LOCKED
+
+-- name: mark_reserved
+UPDATE {jobs}
+SET status = 'reserved', reserved_time = %s, host = %s, pid = %s, connection_id = %s, "user" = %s, version = %s
+WHERE {keys}
+
+-- name: owned
+-- Which rows are still ours, and which of these the target has.
+SELECT {j_key}, EXISTS (SELECT 1 FROM {target} AS t WHERE {t_is_j})
+FROM {jobs} AS j
+WHERE {fenced}
+
+-- name: in_target
+SELECT DISTINCT {t_key} FROM {target} AS t WHERE {t_keys}
+
+-- name: in_key_source
+SELECT DISTINCT {k_key} FROM ({key_source}) AS k WHERE {k_keys}
+
+-- name: in_jobs
+SELECT {j_key} FROM {jobs} AS j WHERE {j_keys}
+
+-- name: delete_owned
+DELETE FROM {jobs} AS j WHERE {fenced}
+
+-- name: mark_success
+UPDATE {jobs} AS j
+SET status = 'success', completed_time = LOCALTIMESTAMP(3), duration = CASE {durations} END
+WHERE {fenced}
+
+-- name: mark_ended
+-- To error or ignore, with the reason.
+UPDATE {jobs} AS j
+SET status = %s, completed_time = LOCALTIMESTAMP(3), error_message = %s, error_stack = %s
+WHERE {fenced}
+
+-- name: mark_retry
+-- Pending again after a back-off; the message stays for all to read.
+UPDATE {jobs} AS j
+SET status = 'pending', scheduled_time = LOCALTIMESTAMP(3) + %s * INTERVAL '1 second',
+    error_message = %s, error_stack = %s,
+    reserved_time = NULL, host = '', pid = 0, connection_id = 0
+WHERE {fenced}
+
+-- name: mark_released
+-- Pending again at once.
+UPDATE {jobs} AS j
+SET status = 'pending', reserved_time = NULL, host = '', pid = 0, connection_id = 0
+WHERE {fenced}
+
+-- name: mark_suspect
+-- To run alone, once it is pending again.
+UPDATE {jobs} AS j SET error_message = %s WHERE {fenced}
+
+-- name: held_by
+-- The fences of rows reserved under these hosts.
+SELECT {key}, host, pid, connection_id, reserved_time, error_message
+FROM {jobs}
+WHERE status = 'reserved' AND host IN ({hosts})
+
+-- name: orphaned
+-- The fences of rows reserved long ago by hosts that are not ours.
+SELECT {key}, host, pid, connection_id, reserved_time, error_message
+FROM {jobs}
+WHERE status = 'reserved' AND {restriction}
+  AND reserved_time < LOCALTIMESTAMP(3) - %s * INTERVAL '1 second'
+  AND right(host, char_length(%s)) <> %s
+
+-- name: count_attempt
+INSERT INTO {attempts} AS p (jobs_table, key_hash, attempts, last_failed)
+VALUES (%s, %s, 1, LOCALTIMESTAMP(3))
+ON CONFLICT (jobs_table, key_hash)
+DO UPDATE SET attempts = p.attempts + 1, last_failed = LOCALTIMESTAMP(3)
+
+-- name: attempts
+SELECT attempts FROM {attempts} WHERE jobs_table = %s AND key_hash = %s
+
+-- name: forget_attempts
+DELETE FROM {attempts} WHERE jobs_table = %s AND key_hash IN ({hashes})
+
+-- name: forget_old_attempts
+DELETE FROM {attempts} WHERE jobs_table = %s AND last_failed < LOCALTIMESTAMP(3) - INTERVAL '30 days'
+
+-- name: new_keys
+-- What there is to do and nobody has queued.
+SELECT {k_key}
+FROM ({restricted_key_source}) AS k
+WHERE NOT EXISTS (SELECT 1 FROM {target} AS t WHERE {t_is_k})
+  AND NOT EXISTS (SELECT 1 FROM {jobs} AS j WHERE {j_is_k})
+
+-- name: undone_keys
+-- Rows marked success whose target row has gone.
+SELECT {j_key}
+FROM {jobs} AS j
+WHERE j.status = 'success'
+  AND EXISTS (SELECT 1 FROM ({restricted_key_source}) AS k WHERE {j_is_k})
+  AND NOT EXISTS (SELECT 1 FROM {target} AS t WHERE {t_is_j})
+
+-- name: removable
+-- Is there any row that vanished_keys would have to judge?
+SELECT 1
+FROM {jobs} AS j
+WHERE j.status IN ('success', 'error')
+   OR (j.status = 'pending' AND %s > 0 AND j.created_time < LOCALTIMESTAMP - %s * INTERVAL '1 second')
+LIMIT 1
+
+-- name: vanished_keys
+-- Rows whose key has left key_source: ended ones without a target row at once, others when stale.
+SELECT {j_key}
+FROM {jobs} AS j
+WHERE (
+    (j.status IN ('success', 'error') AND NOT EXISTS (SELECT 1 FROM {target} AS t WHERE {t_is_j}))
+    OR (j.status IN ('pending', 'success', 'error')
+        AND %s > 0 AND j.created_time < LOCALTIMESTAMP - %s * INTERVAL '1 second')
+  )
+  AND NOT EXISTS (SELECT 1 FROM ({key_source}) AS k WHERE {j_is_k})
+
+-- name: stage
+CREATE TEMPORARY TABLE {stage} AS
+SELECT row_number() OVER () AS populate_row, s.* FROM ({select}) AS s
+
+-- name: stage_size
+SELECT COALESCE(MAX(populate_row), 0) FROM {stage}
+
+-- name: unstage
+DROP TABLE IF EXISTS {stage}
+
+-- name: add_staged
+INSERT INTO {jobs} ({key}, status, priority, scheduled_time)
+SELECT {s_key}, 'pending', %s, LOCALTIMESTAMP(3) + %s * INTERVAL '1 second'
+FROM {stage} AS s
+WHERE s.populate_row BETWEEN %s AND %s
+ON CONFLICT DO NOTHING
+
+-- name: add_keys
+INSERT INTO {jobs} ({key}, status, priority, scheduled_time)
+VALUES {key_values}
+ON CONFLICT DO NOTHING
+
+-- name: add_key_value
+({key_places}, 'pending', %s, LOCALTIMESTAMP(3) + %s * INTERVAL '1 second')
+
+-- name: ignore_keys
+INSERT INTO {jobs} AS j ({key}, status, priority)
+VALUES {key_values}
+ON CONFLICT ({key}) DO UPDATE SET status = 'ignore' WHERE j.status <> 'reserved'
+
+-- name: re_pend_keys
+-- As DataJoint does by deleting and inserting: nothing of the earlier run is left.
+UPDATE {jobs} AS j
+SET status = 'pending', priority = %s, created_time = LOCALTIMESTAMP(3),
+    scheduled_time = LOCALTIMESTAMP(3), reserved_time = NULL, completed_time = NULL, duration = NULL,
+    error_message = '', error_stack = NULL, "user" = '', host = '', pid = 0, connection_id = 0,
+    version = ''
+WHERE ({j_keys}) AND j.status = 'success'
+
+-- name: delete_keys
+DELETE FROM {jobs} AS j WHERE ({j_keys}) AND j.status NOT IN ('reserved', 'ignore')
+
+-- name: staged_keys
+SELECT {s_key} FROM {stage} AS s WHERE s.populate_row BETWEEN %s AND %s
+
+-- name: less_urgent
+-- Pending rows that are less urgent than they should be, or that still have the priority this PopulateJob gave before.
+SELECT {key}
+FROM {jobs}
+WHERE status = 'pending' AND (priority > %s OR priority = %s) AND priority <> %s AND {restriction}
+LIMIT %s
+
+-- name: set_priority
+UPDATE {jobs} AS j SET priority = %s WHERE ({j_keys}) AND j.status = 'pending'
+
+-- name: error_keys
+SELECT {key}
+FROM {jobs}
+WHERE status = 'error' AND {restriction} AND position(%s IN error_message) > 0
+LIMIT %s
+
+-- name: retry_keys
+UPDATE {jobs} AS j
+SET status = 'pending', scheduled_time = LOCALTIMESTAMP(3), reserved_time = NULL, completed_time = NULL,
+    error_message = '', error_stack = NULL, host = '', pid = 0, connection_id = 0
+WHERE ({j_keys}) AND j.status = 'error'
+
+-- name: ignore_error_keys
+UPDATE {jobs} AS j SET status = 'ignore' WHERE ({j_keys}) AND j.status = 'error'
+
+-- name: errors
+SELECT {key}, error_message FROM {jobs} WHERE status = 'error' AND {restriction} LIMIT %s
+
+-- name: counts
+SELECT status, scheduled_time > LOCALTIMESTAMP(3), COUNT(*) FROM {jobs} WHERE {restriction} GROUP BY 1, 2
+
+-- name: ready
+SELECT COUNT(*)
+FROM (
+  SELECT 1
+  FROM {jobs}
+  WHERE status = 'pending' AND scheduled_time <= LOCALTIMESTAMP(3) AND {restriction}
+  LIMIT %s
+) AS few
+
+-- name: held
+SELECT host, COUNT(*) FROM {jobs} WHERE status = 'reserved' AND {restriction} GROUP BY host
+
+-- name: progress
+SELECT COUNT(*), COALESCE(SUM(CASE WHEN EXISTS (SELECT 1 FROM {target} AS t WHERE {t_is_k}) THEN 1 ELSE 0 END), 0)
+FROM ({restricted_key_source}) AS k
+
+-- name: analyze
+-- Right after a bulk insert the planner does not trust the index that serves reserve.
+ANALYZE {jobs}

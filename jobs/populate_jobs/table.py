@@ -1,0 +1,116 @@
+"""A jobs table on a connection: its statements with names, key columns and key_source filled in."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from .connection import Connection, Result
+from .document import ResolveDocument
+from .types import Key, Reservation
+
+ATTEMPTS_TABLE = "~populate_attempts"
+_EVERYTHING = "1 = 1"
+
+
+class JobsTable:
+    """What the functions of this package work on. Cheap to make; makes no statement of its own."""
+
+    def __init__(self, connection: Connection, document: ResolveDocument) -> None:
+        self.connection = connection
+        self.document = document
+        self.attributes = tuple(attribute.name for attribute in document.primary_key)
+        self.restricted = bool(document.restriction)
+        self.name = document.jobs.rpartition(".")[2].strip(self._quote)
+        self._names = self._fill_in()
+
+    def run(self, statement: str, args: Sequence[Any] = (), **parts: str) -> Result:
+        """Executes the named statement; `parts` are the conditions made by the methods below."""
+        return self.connection.execute(self.sql(statement, **parts), args)
+
+    def sql(self, statement: str, **parts: str) -> str:
+        return self.connection.statements[statement].format_map({**self._names, **parts})
+
+    def key(self, row: Sequence[Any]) -> Key:
+        """The key in a row that begins with its attributes."""
+        return dict(zip(self.attributes, row[: len(self.attributes)], strict=True))
+
+    def values(self, key: Key) -> tuple[Any, ...]:
+        return tuple(key[name] for name in self.attributes)
+
+    def matching(self, keys: Iterable[Key], alias: str = "") -> tuple[str, list[Any]]:
+        """The condition that a row has one of the keys, by primary key, and its arguments."""
+        keys = list(keys)
+        columns = [self._column(name, alias) for name in self.attributes]
+        args = [value for key in keys for value in self.values(key)]
+        if len(columns) == 1:
+            return f"{columns[0]} IN ({_places(len(keys))})", args
+        one = "(" + " AND ".join(f"{column} = %s" for column in columns) + ")"
+        return " OR ".join([one] * len(keys)), args
+
+    def fenced(self, reservations: Iterable[Reservation]) -> tuple[str, list[Any]]:
+        """The condition that a row is still reserved by exactly these reservations, and its arguments."""
+        columns = [*(self._column(name, "j") for name in self.attributes)]
+        columns += ["j.reserved_time", "j.host", "j.pid", "j.connection_id"]
+        one = "(" + " AND ".join(f"{column} = %s" for column in columns) + ")"
+        reservations = list(reservations)
+        args: list[Any] = []
+        for held in reservations:
+            args += [*self.values(held.key), held.reserved_time, held.host, held.pid, held.connection_id]
+        return f"({' OR '.join([one] * len(reservations))}) AND j.status = 'reserved'", args
+
+    def hash(self, key: Key) -> str:
+        """A name for the key in the attempts table: 40 hexadecimal digits."""
+        text = repr([value.hex() if isinstance(value, bytes) else str(value) for value in self.values(key)])
+        return hashlib.sha256(text.encode()).hexdigest()[:40]
+
+    @functools.cached_property
+    def has_attempts(self) -> bool:
+        """Whether resolve made the attempts table (it may lack the right to)."""
+        return bool(self.run("attempts_exist", [self.document.schema, ATTEMPTS_TABLE]).rows)
+
+    @property
+    def _quote(self) -> str:
+        return "`" if self.document.backend == "mysql" else '"'
+
+    def quoted(self, name: str) -> str:
+        quote = self._quote
+        return quote + name.replace(quote, quote * 2) + quote
+
+    def _column(self, name: str, alias: str) -> str:
+        return f"{alias}.{self.quoted(name)}" if alias else self.quoted(name)
+
+    def _columns(self, alias: str) -> str:
+        return ", ".join(self._column(name, alias) for name in self.attributes)
+
+    def _joined(self, left: str, right: str) -> str:
+        return " AND ".join(f"{self._column(name, left)} = {self._column(name, right)}" for name in self.attributes)
+
+    def _fill_in(self) -> dict[str, str]:
+        document = self.document
+        names = {
+            "jobs": document.jobs,
+            "target": document.target,
+            "attempts": f"{self.quoted(document.schema)}.{self.quoted(ATTEMPTS_TABLE)}",
+            "key": self._columns(""),
+            "key_places": _places(len(self.attributes)),
+            "key_source": document.key_source,
+            "restricted_key_source": document.restricted_key_source,
+            "restriction": f"({document.restriction or _EVERYTHING})",
+            "t_is_j": self._joined("t", "j"),
+            "t_is_k": self._joined("t", "k"),
+            "j_is_k": self._joined("j", "k"),
+            "due_index": "",
+        }
+        names |= {f"{alias}_key": self._columns(alias) for alias in "jtks"}
+        return {name: sql.replace("%", "%%") if name != "key_places" else sql for name, sql in names.items()}
+
+    def use_due_index(self, name: str) -> None:
+        """Holds MySQL and MariaDB to the index that serves reserve."""
+        self._names["due_index"] = f"FORCE INDEX ({self.quoted(name)})"
+
+
+def _places(count: int) -> str:
+    return ", ".join(["%s"] * count)
