@@ -18,8 +18,8 @@ def reprioritize(jobs: JobsTable, priority: int, *, applied: int | None) -> int:
     before = priority if applied is None else applied
 
     def change(keys: Sequence[Key]) -> int:
-        condition, args = jobs.matching(keys, "j")
-        return jobs.run("set_priority", [priority, *args], j_keys=condition).rowcount
+        condition, args = jobs.matching(keys)
+        return jobs.run("set_priority", [priority, *args], keys=condition).rowcount
 
     return _page_by_page(jobs, "less_urgent", [priority, before, priority], change)
 
@@ -28,9 +28,9 @@ def retry_errors(jobs: JobsTable, *, match: str | None = None) -> int:
     """Error rows (those whose message contains `match`) are pending again, their attempts forgotten."""
 
     def change(keys: Sequence[Key]) -> int:
-        condition, args = jobs.matching(keys, "j")
+        condition, args = jobs.matching(keys)
         forget_attempts(jobs, keys)
-        return jobs.run("retry_keys", args, j_keys=condition).rowcount
+        return jobs.run("retry_keys", args, keys=condition).rowcount
 
     return _page_by_page(jobs, "error_keys", [match or ""], change)
 
@@ -39,8 +39,8 @@ def ignore_errors(jobs: JobsTable, *, match: str | None = None) -> int:
     """Error rows (those whose message contains `match`) are set aside."""
 
     def change(keys: Sequence[Key]) -> int:
-        condition, args = jobs.matching(keys, "j")
-        return jobs.run("ignore_error_keys", args, j_keys=condition).rowcount
+        condition, args = jobs.matching(keys)
+        return jobs.run("ignore_error_keys", args, keys=condition).rowcount
 
     return _page_by_page(jobs, "error_keys", [match or ""], change)
 

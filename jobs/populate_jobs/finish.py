@@ -103,7 +103,7 @@ def _duration_cases(
 ) -> tuple[str, list[Any]]:
     cases, args = [], []
     for held in made:
-        condition, key_args = jobs.matching([held.key], "j")
+        condition, key_args = jobs.matching([held.key])
         cases.append(f"WHEN {condition} THEN %s")
         args += [*key_args, durations[jobs.values(held.key)]]
     return " ".join(cases), args
@@ -169,7 +169,7 @@ def _what_became_of(jobs: JobsTable, missing: Sequence[Reservation]) -> dict[_Id
     if not missing:
         return {}
     keys = [held.key for held in missing]
-    made = _found(jobs, "in_target", "t_keys", "t", keys) - _found(jobs, "in_jobs", "j_keys", "j", keys)
+    made = _found(jobs, "in_target", keys) - _found(jobs, "in_jobs", keys)
     identities = [jobs.values(key) for key in keys]
     return {identity: Outcome.MADE if identity in made else Outcome.LOST for identity in identities}
 
@@ -178,14 +178,14 @@ def _wanted(jobs: JobsTable, reservations: Sequence[Reservation]) -> set[_Identi
     """Those whose keys key_source still has; all, where it cannot be asked any more."""
     keys = [held.key for held in reservations]
     try:
-        return _found(jobs, "in_key_source", "k_keys", "k", keys)
+        return _found(jobs, "in_key_source", keys)
     except TableMissing:
         return {jobs.values(key) for key in keys}
 
 
-def _found(jobs: JobsTable, statement: str, part: str, alias: str, keys: Sequence[Key]) -> set[_Identity]:
-    condition, args = jobs.matching(keys, alias)
-    return {jobs.values(jobs.key(row)) for row in jobs.run(statement, args, **{part: condition}).rows}
+def _found(jobs: JobsTable, statement: str, keys: Sequence[Key]) -> set[_Identity]:
+    condition, args = jobs.matching(keys)
+    return {jobs.values(jobs.key(row)) for row in jobs.run(statement, args, keys=condition).rows}
 
 
 def shortened(message: str) -> str:

@@ -60,8 +60,8 @@ def _add_keys(jobs: JobsTable, priority: int, delay: float, keys: Sequence[Key])
 
 def _re_pend(jobs: JobsTable, priority: int) -> int:
     def change(keys: Sequence[Key]) -> int:
-        condition, args = jobs.matching(keys, "j")
-        return jobs.run("re_pend_keys", [priority, *args], j_keys=condition).rowcount
+        condition, args = jobs.matching(keys)
+        return jobs.run("re_pend_keys", [priority, *args], keys=condition).rowcount
 
     return stage.each_chunk(jobs, "undone_keys", (), change)
 
@@ -72,7 +72,7 @@ def _remove(jobs: JobsTable, stale_timeout: float) -> int:
         return 0
 
     def change(keys: Sequence[Key]) -> int:
-        condition, args = jobs.matching(keys, "j")
-        return jobs.run("delete_keys", args, j_keys=condition).rowcount
+        condition, args = jobs.matching(keys)
+        return jobs.run("delete_keys", args, keys=condition).rowcount
 
     return stage.each_chunk(jobs, "vanished_keys", ages, change)

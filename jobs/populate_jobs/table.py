@@ -40,10 +40,10 @@ class JobsTable:
     def values(self, key: Key) -> tuple[Any, ...]:
         return tuple(key[name] for name in self.attributes)
 
-    def matching(self, keys: Iterable[Key], alias: str = "") -> tuple[str, list[Any]]:
+    def matching(self, keys: Iterable[Key]) -> tuple[str, list[Any]]:
         """The condition that a row has one of the keys, by primary key, and its arguments."""
         keys = list(keys)
-        columns = [self._column(name, alias) for name in self.attributes]
+        columns = [self.quoted(name) for name in self.attributes]
         args = [value for key in keys for value in self.values(key)]
         if len(columns) == 1:
             return f"{columns[0]} IN ({_places(len(keys))})", args
@@ -52,14 +52,13 @@ class JobsTable:
 
     def fenced(self, reservations: Iterable[Reservation]) -> tuple[str, list[Any]]:
         """The condition that a row is still reserved by exactly these reservations, and its arguments."""
-        columns = [*(self._column(name, "j") for name in self.attributes)]
-        columns += ["j.reserved_time", "j.host", "j.pid", "j.connection_id"]
+        columns = [*map(self.quoted, self.attributes), "reserved_time", "host", "pid", "connection_id"]
         one = "(" + " AND ".join(f"{column} = %s" for column in columns) + ")"
         reservations = list(reservations)
         args: list[Any] = []
         for held in reservations:
             args += [*self.values(held.key), held.reserved_time, held.host, held.pid, held.connection_id]
-        return f"({' OR '.join([one] * len(reservations))}) AND j.status = 'reserved'", args
+        return f"({' OR '.join([one] * len(reservations))}) AND status = 'reserved'", args
 
     def hash(self, key: Key) -> str:
         """A name for the key in the attempts table: 40 hexadecimal digits."""

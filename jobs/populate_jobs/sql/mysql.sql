@@ -78,45 +78,45 @@ FROM {jobs} AS j FORCE INDEX (PRIMARY)
 WHERE {fenced}
 
 -- name: in_target
-SELECT DISTINCT {t_key} FROM {target} AS t WHERE {t_keys}
+SELECT DISTINCT {key} FROM {target} WHERE {keys}
 
 -- name: in_key_source
-SELECT DISTINCT {k_key} FROM ({key_source}) AS k WHERE {k_keys}
+SELECT DISTINCT {key} FROM ({key_source}) AS k WHERE {keys}
 
 -- name: in_jobs
-SELECT {j_key} FROM {jobs} AS j FORCE INDEX (PRIMARY) WHERE {j_keys}
+SELECT {key} FROM {jobs} FORCE INDEX (PRIMARY) WHERE {keys}
 
 -- name: delete_owned
-DELETE j FROM {jobs} AS j FORCE INDEX (PRIMARY) WHERE {fenced}
+DELETE {jobs} FROM {jobs} FORCE INDEX (PRIMARY) WHERE {fenced}
 
 -- name: mark_success
-UPDATE {jobs} AS j FORCE INDEX (PRIMARY)
-SET j.status = 'success', j.completed_time = CURRENT_TIMESTAMP(3), j.duration = CASE {durations} END
+UPDATE {jobs} FORCE INDEX (PRIMARY)
+SET status = 'success', completed_time = CURRENT_TIMESTAMP(3), duration = CASE {durations} END
 WHERE {fenced}
 
 -- name: mark_ended
 -- To error or ignore, with the reason.
-UPDATE {jobs} AS j FORCE INDEX (PRIMARY)
-SET j.status = %s, j.completed_time = CURRENT_TIMESTAMP(3), j.error_message = %s, j.error_stack = %s
+UPDATE {jobs} FORCE INDEX (PRIMARY)
+SET status = %s, completed_time = CURRENT_TIMESTAMP(3), error_message = %s, error_stack = %s
 WHERE {fenced}
 
 -- name: mark_retry
 -- Pending again after a back-off; the message stays for all to read.
-UPDATE {jobs} AS j FORCE INDEX (PRIMARY)
-SET j.status = 'pending', j.scheduled_time = CURRENT_TIMESTAMP(3) + INTERVAL %s SECOND,
-    j.error_message = %s, j.error_stack = %s,
-    j.reserved_time = NULL, j.host = '', j.pid = 0, j.connection_id = 0
+UPDATE {jobs} FORCE INDEX (PRIMARY)
+SET status = 'pending', scheduled_time = CURRENT_TIMESTAMP(3) + INTERVAL %s SECOND,
+    error_message = %s, error_stack = %s,
+    reserved_time = NULL, host = '', pid = 0, connection_id = 0
 WHERE {fenced}
 
 -- name: mark_released
 -- Pending again at once.
-UPDATE {jobs} AS j FORCE INDEX (PRIMARY)
-SET j.status = 'pending', j.reserved_time = NULL, j.host = '', j.pid = 0, j.connection_id = 0
+UPDATE {jobs} FORCE INDEX (PRIMARY)
+SET status = 'pending', reserved_time = NULL, host = '', pid = 0, connection_id = 0
 WHERE {fenced}
 
 -- name: mark_suspect
 -- To run alone, once it is pending again.
-UPDATE {jobs} AS j FORCE INDEX (PRIMARY) SET j.error_message = %s WHERE {fenced}
+UPDATE {jobs} FORCE INDEX (PRIMARY) SET error_message = %s WHERE {fenced}
 
 -- name: held_by
 -- The fences of rows reserved under these hosts.
@@ -211,15 +211,15 @@ ON DUPLICATE KEY UPDATE status = IF({jobs}.status = 'reserved', {jobs}.status, '
 
 -- name: re_pend_keys
 -- As DataJoint does by deleting and inserting: nothing of the earlier run is left.
-UPDATE {jobs} AS j FORCE INDEX (PRIMARY)
-SET j.status = 'pending', j.priority = %s, j.created_time = CURRENT_TIMESTAMP(3),
-    j.scheduled_time = CURRENT_TIMESTAMP(3), j.reserved_time = NULL, j.completed_time = NULL, j.duration = NULL,
-    j.error_message = '', j.error_stack = NULL, j.`user` = '', j.host = '', j.pid = 0, j.connection_id = 0,
-    j.version = ''
-WHERE ({j_keys}) AND j.status = 'success'
+UPDATE {jobs} FORCE INDEX (PRIMARY)
+SET status = 'pending', priority = %s, created_time = CURRENT_TIMESTAMP(3),
+    scheduled_time = CURRENT_TIMESTAMP(3), reserved_time = NULL, completed_time = NULL, duration = NULL,
+    error_message = '', error_stack = NULL, `user` = '', host = '', pid = 0, connection_id = 0,
+    version = ''
+WHERE ({keys}) AND status = 'success'
 
 -- name: delete_keys
-DELETE j FROM {jobs} AS j FORCE INDEX (PRIMARY) WHERE ({j_keys}) AND j.status NOT IN ('reserved', 'ignore')
+DELETE {jobs} FROM {jobs} FORCE INDEX (PRIMARY) WHERE ({keys}) AND status NOT IN ('reserved', 'ignore')
 
 -- name: staged_keys
 SELECT {s_key} FROM {stage} AS s WHERE s.populate_row BETWEEN %s AND %s
@@ -232,7 +232,7 @@ WHERE status = 'pending' AND (priority > %s OR priority = %s) AND priority <> %s
 LIMIT %s
 
 -- name: set_priority
-UPDATE {jobs} AS j FORCE INDEX (PRIMARY) SET j.priority = %s WHERE ({j_keys}) AND j.status = 'pending'
+UPDATE {jobs} FORCE INDEX (PRIMARY) SET priority = %s WHERE ({keys}) AND status = 'pending'
 
 -- name: error_keys
 SELECT {key}
@@ -241,13 +241,13 @@ WHERE status = 'error' AND {restriction} AND LOCATE(%s, error_message) > 0
 LIMIT %s
 
 -- name: retry_keys
-UPDATE {jobs} AS j FORCE INDEX (PRIMARY)
-SET j.status = 'pending', j.scheduled_time = CURRENT_TIMESTAMP(3), j.reserved_time = NULL, j.completed_time = NULL,
-    j.error_message = '', j.error_stack = NULL, j.host = '', j.pid = 0, j.connection_id = 0
-WHERE ({j_keys}) AND j.status = 'error'
+UPDATE {jobs} FORCE INDEX (PRIMARY)
+SET status = 'pending', scheduled_time = CURRENT_TIMESTAMP(3), reserved_time = NULL, completed_time = NULL,
+    error_message = '', error_stack = NULL, host = '', pid = 0, connection_id = 0
+WHERE ({keys}) AND status = 'error'
 
 -- name: ignore_error_keys
-UPDATE {jobs} AS j FORCE INDEX (PRIMARY) SET j.status = 'ignore' WHERE ({j_keys}) AND j.status = 'error'
+UPDATE {jobs} FORCE INDEX (PRIMARY) SET status = 'ignore' WHERE ({keys}) AND status = 'error'
 
 -- name: errors
 SELECT {key}, error_message FROM {jobs} WHERE status = 'error' AND {restriction} LIMIT %s

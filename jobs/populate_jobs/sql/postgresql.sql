@@ -66,31 +66,31 @@ FROM {jobs} AS j
 WHERE {fenced}
 
 -- name: in_target
-SELECT DISTINCT {t_key} FROM {target} AS t WHERE {t_keys}
+SELECT DISTINCT {key} FROM {target} WHERE {keys}
 
 -- name: in_key_source
-SELECT DISTINCT {k_key} FROM ({key_source}) AS k WHERE {k_keys}
+SELECT DISTINCT {key} FROM ({key_source}) AS k WHERE {keys}
 
 -- name: in_jobs
-SELECT {j_key} FROM {jobs} AS j WHERE {j_keys}
+SELECT {key} FROM {jobs} WHERE {keys}
 
 -- name: delete_owned
-DELETE FROM {jobs} AS j WHERE {fenced}
+DELETE FROM {jobs} WHERE {fenced}
 
 -- name: mark_success
-UPDATE {jobs} AS j
+UPDATE {jobs}
 SET status = 'success', completed_time = LOCALTIMESTAMP(3), duration = CASE {durations} END
 WHERE {fenced}
 
 -- name: mark_ended
 -- To error or ignore, with the reason.
-UPDATE {jobs} AS j
+UPDATE {jobs}
 SET status = %s, completed_time = LOCALTIMESTAMP(3), error_message = %s, error_stack = %s
 WHERE {fenced}
 
 -- name: mark_retry
 -- Pending again after a back-off; the message stays for all to read.
-UPDATE {jobs} AS j
+UPDATE {jobs}
 SET status = 'pending', scheduled_time = LOCALTIMESTAMP(3) + %s * INTERVAL '1 second',
     error_message = %s, error_stack = %s,
     reserved_time = NULL, host = '', pid = 0, connection_id = 0
@@ -98,13 +98,13 @@ WHERE {fenced}
 
 -- name: mark_released
 -- Pending again at once.
-UPDATE {jobs} AS j
+UPDATE {jobs}
 SET status = 'pending', reserved_time = NULL, host = '', pid = 0, connection_id = 0
 WHERE {fenced}
 
 -- name: mark_suspect
 -- To run alone, once it is pending again.
-UPDATE {jobs} AS j SET error_message = %s WHERE {fenced}
+UPDATE {jobs} SET error_message = %s WHERE {fenced}
 
 -- name: held_by
 -- The fences of rows reserved under these hosts.
@@ -201,15 +201,15 @@ ON CONFLICT ({key}) DO UPDATE SET status = 'ignore' WHERE j.status <> 'reserved'
 
 -- name: re_pend_keys
 -- As DataJoint does by deleting and inserting: nothing of the earlier run is left.
-UPDATE {jobs} AS j
+UPDATE {jobs}
 SET status = 'pending', priority = %s, created_time = LOCALTIMESTAMP(3),
     scheduled_time = LOCALTIMESTAMP(3), reserved_time = NULL, completed_time = NULL, duration = NULL,
     error_message = '', error_stack = NULL, "user" = '', host = '', pid = 0, connection_id = 0,
     version = ''
-WHERE ({j_keys}) AND j.status = 'success'
+WHERE ({keys}) AND status = 'success'
 
 -- name: delete_keys
-DELETE FROM {jobs} AS j WHERE ({j_keys}) AND j.status NOT IN ('reserved', 'ignore')
+DELETE FROM {jobs} WHERE ({keys}) AND status NOT IN ('reserved', 'ignore')
 
 -- name: staged_keys
 SELECT {s_key} FROM {stage} AS s WHERE s.populate_row BETWEEN %s AND %s
@@ -222,7 +222,7 @@ WHERE status = 'pending' AND (priority > %s OR priority = %s) AND priority <> %s
 LIMIT %s
 
 -- name: set_priority
-UPDATE {jobs} AS j SET priority = %s WHERE ({j_keys}) AND j.status = 'pending'
+UPDATE {jobs} SET priority = %s WHERE ({keys}) AND status = 'pending'
 
 -- name: error_keys
 SELECT {key}
@@ -231,13 +231,13 @@ WHERE status = 'error' AND {restriction} AND position(%s IN error_message) > 0
 LIMIT %s
 
 -- name: retry_keys
-UPDATE {jobs} AS j
+UPDATE {jobs}
 SET status = 'pending', scheduled_time = LOCALTIMESTAMP(3), reserved_time = NULL, completed_time = NULL,
     error_message = '', error_stack = NULL, host = '', pid = 0, connection_id = 0
-WHERE ({j_keys}) AND j.status = 'error'
+WHERE ({keys}) AND status = 'error'
 
 -- name: ignore_error_keys
-UPDATE {jobs} AS j SET status = 'ignore' WHERE ({j_keys}) AND j.status = 'error'
+UPDATE {jobs} SET status = 'ignore' WHERE ({keys}) AND status = 'error'
 
 -- name: errors
 SELECT {key}, error_message FROM {jobs} WHERE status = 'error' AND {restriction} LIMIT %s
