@@ -1,0 +1,68 @@
+"""Real servers for every test that asks for one."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+
+import pytest
+
+from tests.servers import NAMES, Server, Unavailable, borrow, serve
+
+_LEFT_OUT = pytest.StashKey[dict[str, str]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--engine", action="append", choices=NAMES, help="run on this server only (repeatable)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_LEFT_OUT] = {}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    names = metafunc.config.getoption("--engine") or NAMES
+    for fixture, scope in (("server", "session"), ("own_server", "function")):
+        if fixture in metafunc.fixturenames:
+            metafunc.parametrize(fixture, names, indirect=True, scope=scope)
+
+
+@pytest.fixture(scope="session")
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """The shared server of each engine in turn; not to be stopped."""
+    yield from _opened(request, borrow(request.param))
+
+
+@pytest.fixture
+def own_server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """A private server of each engine in turn, for tests that stop or kill it."""
+    yield from _opened(request, serve(request.param))
+
+
+def _opened(request: pytest.FixtureRequest, opening: AbstractContextManager[Server]) -> Iterator[Server]:
+    """Skip, and say so at the end, where the server cannot be had; in CI fail unless that is excused."""
+    try:
+        with opening as running:
+            yield running
+    except Unavailable as missing:
+        if os.environ.get("CI") == "true" and not missing.excused:
+            pytest.fail(f"{request.param} must be there in CI: {missing}", pytrace=False)
+        request.config.stash[_LEFT_OUT][request.param] = str(missing)
+        pytest.skip(f"{request.param} cannot be had: {missing}")
+
+
+@pytest.fixture(scope="module")
+def schema_name(server: Server) -> Iterator[str]:
+    """A schema name nobody else uses; it and every schema whose name starts with it are dropped afterwards."""
+    prefix = f"t_{uuid.uuid4().hex[:8]}"
+    yield prefix
+    ours = f"SELECT schema_name FROM information_schema.schemata WHERE schema_name LIKE '{prefix}%'"
+    drop = 'DROP SCHEMA "{}" CASCADE' if server.backend == "postgresql" else "DROP SCHEMA `{}`"
+    for (name,) in server.execute(ours):
+        server.execute(drop.format(name))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for name, reason in config.stash[_LEFT_OUT].items():
+        terminalreporter.write_sep("!", f"LEFT OUT: {name}", red=True, bold=True)
+        terminalreporter.write_line(reason)

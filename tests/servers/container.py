@@ -1,0 +1,63 @@
+"""A server in a container."""
+
+from dataclasses import dataclass
+
+import docker
+from docker.errors import NotFound
+from docker.models.containers import Container as DockerContainer
+from testcontainers.core.config import testcontainers_config
+from testcontainers.core.container import DockerContainer as TestContainer
+
+from . import engine, images
+from .catalog import Product
+from .host import locked
+
+# Servers may outlive the process that starts them (`python -m tests.servers up`); Ryuk would remove them.
+testcontainers_config.ryuk_disabled = True
+
+
+@dataclass(frozen=True)
+class Container:
+    """Runs at a fixed port, so that it comes back where clients look for it."""
+
+    id: str
+
+    @classmethod
+    def create(cls, product: Product, port: int) -> "Container":
+        with locked("engine"):
+            container = TestContainer(images.image(engine.connect(), product))
+            if engine.is_own():
+                container.with_kwargs(shm_size="256m", network_mode="host")
+                container.with_command(list(product.arguments("127.0.0.1", port)))
+            else:
+                container.with_kwargs(shm_size="256m")
+                container.ports[str(port)] = ("127.0.0.1", port)
+                container.with_command(list(product.arguments("0.0.0.0", port)))
+            return cls(container.start().get_container_id())
+
+    def start(self) -> None:
+        with locked("engine"):
+            self._container().start()
+
+    def stop(self) -> None:
+        self._container().stop(timeout=60)
+
+    def kill(self) -> None:
+        self._container().kill()
+
+    def running(self) -> bool:
+        return self._container().status == "running"
+
+    def remove(self) -> None:
+        with locked("engine"):
+            try:
+                self._container().remove(force=True, v=True)
+            except NotFound:
+                pass
+            engine.stop_idle()
+
+    def log(self) -> str:
+        return str(self._container().logs(tail=20).decode())
+
+    def _container(self) -> DockerContainer:
+        return engine.connect().containers.get(self.id)

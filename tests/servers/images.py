@@ -1,0 +1,68 @@
+"""Images of the servers, built once per content of their folder."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import docker
+from docker.errors import APIError, BuildError, ImageNotFound
+
+from . import engine
+from .catalog import Product
+from .host import Unavailable, cache, install, say
+
+_REPOSITORY = "populate-operator-test"
+_EX_UNAVAILABLE = "returned a non-zero code: 69"
+
+
+def image(client: docker.DockerClient, product: Product) -> str:
+    """Tag of the product's image, built if it is not there yet. Raises Unavailable."""
+    assert product.image
+    tag = f"{_REPOSITORY}/{product.name}:{product.fingerprint()}"
+    if _exists(client, tag):
+        return tag
+    base = _base(client, product.image / "Dockerfile")
+    say(f"building an image of {product.name} (about half a minute)")
+    host = {"network_mode": "host"} if engine.is_own() else {}
+    try:
+        client.images.build(path=str(product.image), tag=tag, buildargs={"BASE": base}, rm=True, forcerm=True, **host)
+    except BuildError as error:
+        log = "".join(line.get("stream", "") for line in error.build_log)
+        raise Unavailable(f"{error}\n{log[-1500:]}", excused=_EX_UNAVAILABLE in str(error)) from error
+    return tag
+
+
+def _base(client: docker.DockerClient, dockerfile: Path) -> str:
+    """The Dockerfile's own base where a registry gives it, otherwise the same Debian suite by mmdebstrap."""
+    match = re.search(r"^ARG BASE=(debian:(\w+)-slim)$", dockerfile.read_text(), re.MULTILINE)
+    assert match, f"{dockerfile} names no Debian base"
+    public, suite = match.groups()
+    local = f"{_REPOSITORY}/debian:{suite}"
+    if _exists(client, public) or _exists(client, local):
+        return public if _exists(client, public) else local
+    try:
+        client.images.pull(public)
+        return public
+    except APIError as error:
+        say(f"no registry gives {public} ({error.explanation}): making it with mmdebstrap (about half a minute)")
+    _import(client, suite, local)
+    return local
+
+
+def _import(client: docker.DockerClient, suite: str, tag: str) -> None:
+    install("mmdebstrap", "mmdebstrap")
+    archive = cache() / f"{suite}.tar"
+    command = ["mmdebstrap", "--quiet", "--variant=minbase", '--aptopt=Acquire::Check-Valid-Until "false"', suite]
+    done = subprocess.run([*command, str(archive)], capture_output=True, text=True)
+    if done.returncode:
+        raise Unavailable(f"mmdebstrap cannot make Debian {suite}: {done.stderr[-500:]}", excused=suite == "unstable")
+    repository, version = tag.split(":")
+    client.api.import_image_from_file(str(archive), repository=repository, tag=version)
+    archive.unlink()
+
+
+def _exists(client: docker.DockerClient, tag: str) -> bool:
+    try:
+        return bool(client.images.get(tag))
+    except ImageNotFound:
+        return False

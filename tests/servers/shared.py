@@ -1,0 +1,133 @@
+"""Servers by name: private ones, and shared ones that survive from run to run while somebody uses them."""
+
+import dataclasses
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from .catalog import PRODUCTS, Product
+from .container import Container
+from .host import Unavailable, cache, free_port, locked, say
+from .process import MariaDB, PostgreSQL
+from .server import Runtime, Server
+
+_RUNTIMES: dict[str, type[Any]] = {kind.__name__: kind for kind in (Container, PostgreSQL, MariaDB)}
+
+
+@contextmanager
+def serve(name: str) -> Iterator[Server]:
+    """A server of one's own, to be stopped and broken at will; gone afterwards. Raises Unavailable."""
+    key = f"{name}.{os.getpid()}.{free_port()}"
+    try:
+        yield _create(PRODUCTS[name], key)
+    finally:
+        _remove(key)
+
+
+@contextmanager
+def borrow(name: str) -> Iterator[Server]:
+    """The shared server, started unless it runs. The last borrower stops it unless `keep` was called for it."""
+    key = _key(name)
+    with _state(key).with_suffix(".users").open("w") as users:
+        with locked(key):
+            fcntl.flock(users, fcntl.LOCK_SH)
+            server = _running(PRODUCTS[name])
+        try:
+            yield server
+        finally:
+            with locked(key), suppress(BlockingIOError):
+                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if not _state(key).with_suffix(".keep").exists():
+                    _remove(key)
+
+
+def keep(name: str) -> Server:
+    """The shared server, started unless it runs, and left running until `drop`. Raises Unavailable."""
+    key = _key(name)
+    with locked(key):
+        _state(key).with_suffix(".keep").touch()
+        return _running(PRODUCTS[name])
+
+
+def kept(name: str) -> Server | None:
+    """The shared server if it is up."""
+    server = _load(_key(name), PRODUCTS[name])
+    return server if server and server.answers() else None
+
+
+def drop() -> None:
+    """Remove every server this cache knows, private and outdated ones included."""
+    for state in (cache() / "servers").glob("*.json"):
+        say(f"removing {state.stem}")
+        _remove(state.stem)
+
+
+def _key(name: str) -> str:
+    return f"{name}-{PRODUCTS[name].fingerprint()}"
+
+
+def _state(key: str) -> Path:
+    folder = cache() / "servers"
+    folder.mkdir(exist_ok=True)
+    return folder / f"{key}.json"
+
+
+def _running(product: Product) -> Server:
+    key = _key(product.name)
+    server = _load(key, product)
+    if server is None:
+        return _create(product, key)
+    if not server.runtime.running():
+        server.runtime.start()
+    server.wait()
+    return server
+
+
+def _create(product: Product, key: str) -> Server:
+    port = free_port()
+    runtime = _launch(product, port, _state(key).with_suffix(".data"))
+    record = {
+        "name": product.name,
+        "port": port,
+        "kind": type(runtime).__name__,
+        "runtime": dataclasses.asdict(runtime),
+    }
+    _state(key).write_text(json.dumps(record))
+    server = Server.of(product, port, runtime)
+    server.wait()
+    return server
+
+
+def _launch(product: Product, port: int, data: Path) -> Any:
+    """Start a new server in a container where possible, otherwise as plain processes. Raises Unavailable."""
+    if product.image is None:
+        return PostgreSQL.create(product, port, data)
+    try:
+        return Container.create(product, port)
+    except Unavailable as no_container:
+        if product.name == "mysql-9":
+            raise
+        say(f"{product.name} runs as plain processes: {no_container}")
+        return (MariaDB if product.backend == "mysql" else PostgreSQL).create(product, port, data)
+
+
+def _load(key: str, product: Product) -> Server | None:
+    if not _state(key).exists():
+        return None
+    record = json.loads(_state(key).read_text())
+    runtime: Runtime = _RUNTIMES[record["kind"]](**record["runtime"])
+    return Server.of(product, record["port"], runtime)
+
+
+def _remove(key: str) -> None:
+    state = _state(key)
+    if state.exists():
+        server = _load(key, PRODUCTS[json.loads(state.read_text())["name"]])
+        assert server
+        server.runtime.remove()
+    for suffix in (".json", ".keep"):
+        state.with_suffix(suffix).unlink(missing_ok=True)
