@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import DocumentError
+from .errors import DocumentError, ResolveRefused
 
 PROTOCOL = 1
 """Raised when a reader of the previous version would misread a document."""
@@ -76,13 +76,7 @@ class ResolveDocument:
     @classmethod
     def from_json(cls, text: str) -> ResolveDocument:
         """Raises DocumentError where the text is no document of protocol N or N-1."""
-        try:
-            data: dict[str, Any] = json.loads(text)
-        except ValueError as error:
-            raise DocumentError(f"the resolve document is not JSON: {error}") from error
-        if not isinstance(data, dict) or data.get("protocol") not in (PROTOCOL, PROTOCOL - 1):
-            found = data.get("protocol") if isinstance(data, dict) else type(data).__name__
-            raise DocumentError(f"resolve document of protocol {found}; this side speaks {PROTOCOL} and {PROTOCOL - 1}")
+        data = _parsed(text)
         known = {field.name for field in dataclasses.fields(cls)}
         try:
             return cls(
@@ -98,9 +92,38 @@ class ResolveDocument:
             raise DocumentError(f"the resolve document is incomplete: {error}") from error
 
 
+def read_output(output: str) -> ResolveDocument:
+    """What a run of resolve printed; raises ResolveRefused where it refused, DocumentError where it says neither."""
+    text = between_sentinels(output)
+    refused = _parsed(text).get("refused")
+    if refused is None:
+        return ResolveDocument.from_json(text)
+    try:
+        raise ResolveRefused(refused["reason"], refused["message"], traceback=refused["traceback"])
+    except (KeyError, TypeError) as error:
+        raise DocumentError(f"the refusal is incomplete: {error!r}") from error
+
+
+def refusal_to_json(refusal: ResolveRefused) -> str:
+    """What stands in the place of a document where there can be none."""
+    refused = {"reason": refusal.reason, "message": str(refusal), "traceback": refusal.traceback}
+    return json.dumps({"protocol": PROTOCOL, "refused": refused})
+
+
 def between_sentinels(output: str) -> str:
     """The last document in a log that holds other lines too; raises DocumentError where there is none."""
     start, end = output.rfind(BEGIN), output.rfind(END)
     if start < 0 or end < start:
         raise DocumentError("no resolve document in the output")
     return output[start + len(BEGIN) : end].strip()
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise DocumentError(f"the resolve document is not JSON: {error}") from error
+    found = data.get("protocol") if isinstance(data, dict) else type(data).__name__
+    if found not in (PROTOCOL, PROTOCOL - 1):
+        raise DocumentError(f"resolve document of protocol {found}; this side speaks {PROTOCOL} and {PROTOCOL - 1}")
+    return dict(data)

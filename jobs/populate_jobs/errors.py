@@ -42,6 +42,10 @@ class TableMissing(DatabaseError):
     """The target, its jobs table or a column of them does not exist (any more)."""
 
 
+class Duplicate(DatabaseError):
+    """A row with this key is there already."""
+
+
 class Contended(DatabaseError):
     """Deadlock, lock wait or serialization failure, still there after the retries."""
 

@@ -13,6 +13,7 @@ from .errors import (
     Contended,
     DatabaseError,
     DatabaseUnreachable,
+    Duplicate,
     LoginRefused,
     MissingGrant,
     PopulateError,
@@ -58,6 +59,7 @@ _KINDS: dict[int, type[DatabaseError]] = {
     ER.NO_SUCH_TABLE: TableMissing,
     ER.BAD_DB_ERROR: TableMissing,
     ER.BAD_FIELD_ERROR: TableMissing,
+    ER.DUP_ENTRY: Duplicate,
     ER.LOCK_WAIT_TIMEOUT: Contended,
     ER.LOCK_DEADLOCK: Contended,
     1020: Contended,  # a row changed since it was read

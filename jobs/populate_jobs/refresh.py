@@ -10,8 +10,10 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from . import stage
+from .errors import Duplicate
 from .table import JobsTable
 from .types import Key, Refreshed
 
@@ -34,28 +36,36 @@ def refresh(
     added, was_staged = _add(jobs, priority, delay)
     re_pended = _re_pend(jobs, priority) if keep_completed else 0
     removed = _remove(jobs, stale_timeout)
-    if added + re_pended + removed >= ANALYZE_BEYOND and jobs.connection.backend == "postgresql":
-        jobs.run("analyze")
+    if added + re_pended + removed >= ANALYZE_BEYOND:
+        jobs.run_if_any("analyze")
     if jobs.has_attempts:
         jobs.run("forget_old_attempts", [jobs.name])
     return Refreshed(added, removed, re_pended, time.monotonic() - start, was_staged)
 
 
 def _add(jobs: JobsTable, priority: int, delay: float) -> tuple[int, bool]:
+    ((due_time,),) = jobs.run("due_time", [delay]).rows
+    row = [priority, due_time]
     size = stage.staged(jobs, "new_keys")
     if size is None:
-        change = functools.partial(_add_keys, jobs, priority, delay)
-        return stage.each_page(jobs, "new_keys", (), change), False
+        return stage.each_page(jobs, "new_keys", (), functools.partial(_add_keys, jobs, row)), False
     try:
-        return stage.run_staged(jobs, "add_staged", [priority, delay], size), True
+        return sum(_add_chunk(jobs, row, chunk) for chunk in stage.ranges(size)), True
     finally:
         stage.unstage(jobs)
 
 
-def _add_keys(jobs: JobsTable, priority: int, delay: float, keys: Sequence[Key]) -> int:
-    values = ", ".join([jobs.sql("add_key_value")] * len(keys))
-    args = [value for key in keys for value in (*jobs.values(key), priority, delay)]
-    return jobs.run("add_keys", args, key_values=values).rowcount
+def _add_chunk(jobs: JobsTable, row: Sequence[Any], chunk: tuple[int, int]) -> int:
+    try:
+        return stage.run_staged(jobs, "add_staged", row, chunk)
+    except Duplicate:
+        return stage.run_staged(jobs, "add_staged_missing", row, chunk)
+
+
+def _add_keys(jobs: JobsTable, row: Sequence[Any], keys: Sequence[Key]) -> int:
+    value = f"({', '.join(['%s'] * len(jobs.attributes))}, 'pending', %s, %s)"
+    args = [field for key in keys for field in (*jobs.values(key), *row)]
+    return jobs.run("add_keys", args, key_values=", ".join([value] * len(keys))).rowcount
 
 
 def _re_pend(jobs: JobsTable, priority: int) -> int:

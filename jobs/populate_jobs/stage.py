@@ -28,6 +28,8 @@ def staged(jobs: JobsTable, select: str, args: Sequence[Any] = ()) -> int | None
         jobs.run("stage", args, stage=name, select=jobs.sql(select))
     except MissingGrant:
         return None
+    jobs.run_if_any("index_stage", stage=name)
+    jobs.run_if_any("analyze_stage", stage=name)
     return int(jobs.run("stage_size", stage=name).rows[0][0])
 
 
@@ -36,9 +38,9 @@ def ranges(size: int) -> Iterator[tuple[int, int]]:
     return ((first, first + CHUNK - 1) for first in range(1, size + 1, CHUNK))
 
 
-def run_staged(jobs: JobsTable, statement: str, args: Sequence[Any], size: int) -> int:
-    """Runs a statement over the stage, a chunk a transaction; how many rows it changed."""
-    return sum(jobs.run(statement, [*args, *chunk], stage=_stage_name(jobs)).rowcount for chunk in ranges(size))
+def run_staged(jobs: JobsTable, statement: str, args: Sequence[Any], chunk: tuple[int, int]) -> int:
+    """Runs a statement over one chunk of the stage; how many rows it changed."""
+    return jobs.run(statement, [*args, *chunk], stage=_stage_name(jobs)).rowcount
 
 
 def unstage(jobs: JobsTable) -> None:

@@ -30,6 +30,11 @@ class JobsTable:
         """Executes the named statement; `parts` are the conditions made by the methods below."""
         return self.connection.execute(self.sql(statement, **parts), args)
 
+    def run_if_any(self, statement: str, **parts: str) -> None:
+        """The same for a statement that not every dialect needs."""
+        if statement in self.connection.statements:
+            self.run(statement, **parts)
+
     def sql(self, statement: str, **parts: str) -> str:
         return self.connection.statements[statement].format_map({**self._names, **parts})
 
@@ -94,7 +99,6 @@ class JobsTable:
             "target": document.target,
             "attempts": f"{self.quoted(document.schema)}.{self.quoted(ATTEMPTS_TABLE)}",
             "key": self._columns(""),
-            "key_places": _places(len(self.attributes)),
             "key_source": document.key_source,
             "restricted_key_source": document.restricted_key_source,
             "restriction": f"({document.restriction or _EVERYTHING})",
@@ -104,7 +108,7 @@ class JobsTable:
             "due_index": "",
         }
         names |= {f"{alias}_key": self._columns(alias) for alias in "jtks"}
-        return {name: sql.replace("%", "%%") if name != "key_places" else sql for name, sql in names.items()}
+        return {name: sql.replace("%", "%%") for name, sql in names.items()}
 
     def use_due_index(self, name: str) -> None:
         """Holds MySQL and MariaDB to the index that serves reserve."""

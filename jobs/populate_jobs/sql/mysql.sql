@@ -189,9 +189,20 @@ SELECT COALESCE(MAX(populate_row), 0) FROM {stage}
 -- name: unstage
 DROP TEMPORARY TABLE IF EXISTS {stage}
 
+-- name: due_time
+SELECT CURRENT_TIMESTAMP(3) + INTERVAL %s SECOND
+
 -- name: add_staged
+-- A plain INSERT: nearly always nobody else has queued the keys since they were staged.
 INSERT INTO {jobs} ({key}, status, priority, scheduled_time)
-SELECT {s_key}, 'pending', %s, CURRENT_TIMESTAMP(3) + INTERVAL %s SECOND
+SELECT {s_key}, 'pending', %s, %s
+FROM {stage} AS s
+WHERE s.populate_row BETWEEN %s AND %s
+
+-- name: add_staged_missing
+-- The same, passing over keys that somebody has queued meanwhile.
+INSERT INTO {jobs} ({key}, status, priority, scheduled_time)
+SELECT {s_key}, 'pending', %s, %s
 FROM {stage} AS s
 WHERE s.populate_row BETWEEN %s AND %s
 ON DUPLICATE KEY UPDATE status = {jobs}.status
@@ -200,9 +211,6 @@ ON DUPLICATE KEY UPDATE status = {jobs}.status
 INSERT INTO {jobs} ({key}, status, priority, scheduled_time)
 VALUES {key_values}
 ON DUPLICATE KEY UPDATE status = {jobs}.status
-
--- name: add_key_value
-({key_places}, 'pending', %s, CURRENT_TIMESTAMP(3) + INTERVAL %s SECOND)
 
 -- name: ignore_keys
 INSERT INTO {jobs} ({key}, status, priority)

@@ -173,15 +173,33 @@ WHERE (
 CREATE TEMPORARY TABLE {stage} AS
 SELECT row_number() OVER () AS populate_row, s.* FROM ({select}) AS s
 
+-- name: index_stage
+-- Rows lie in the order of their numbers: an index of a few pages finds a chunk.
+CREATE INDEX ON {stage} USING brin (populate_row) WITH (pages_per_range = 8)
+
+-- name: analyze_stage
+ANALYZE {stage}
+
 -- name: stage_size
 SELECT COALESCE(MAX(populate_row), 0) FROM {stage}
 
 -- name: unstage
 DROP TABLE IF EXISTS {stage}
 
+-- name: due_time
+SELECT LOCALTIMESTAMP(3) + %s * INTERVAL '1 second'
+
 -- name: add_staged
+-- A plain INSERT: nearly always nobody else has queued the keys since they were staged.
 INSERT INTO {jobs} ({key}, status, priority, scheduled_time)
-SELECT {s_key}, 'pending', %s, LOCALTIMESTAMP(3) + %s * INTERVAL '1 second'
+SELECT {s_key}, 'pending', %s, CAST(%s AS timestamp)
+FROM {stage} AS s
+WHERE s.populate_row BETWEEN %s AND %s
+
+-- name: add_staged_missing
+-- The same, passing over keys that somebody has queued meanwhile.
+INSERT INTO {jobs} ({key}, status, priority, scheduled_time)
+SELECT {s_key}, 'pending', %s, CAST(%s AS timestamp)
 FROM {stage} AS s
 WHERE s.populate_row BETWEEN %s AND %s
 ON CONFLICT DO NOTHING
@@ -190,9 +208,6 @@ ON CONFLICT DO NOTHING
 INSERT INTO {jobs} ({key}, status, priority, scheduled_time)
 VALUES {key_values}
 ON CONFLICT DO NOTHING
-
--- name: add_key_value
-({key_places}, 'pending', %s, LOCALTIMESTAMP(3) + %s * INTERVAL '1 second')
 
 -- name: ignore_keys
 INSERT INTO {jobs} AS j ({key}, status, priority)
