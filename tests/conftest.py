@@ -22,9 +22,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     names = metafunc.config.getoption("--engine") or NAMES
-    for fixture, scope in (("server", "session"), ("own_server", "function")):
-        if fixture in metafunc.fixturenames:
-            metafunc.parametrize(fixture, names, indirect=True, scope=scope)
+    if "server" in metafunc.fixturenames:
+        metafunc.parametrize("server", names, indirect=True, scope="session")
+    if "own_server" in metafunc.fixturenames:
+        metafunc.parametrize("own_server", names, indirect=True)
 
 
 @pytest.fixture(scope="session")

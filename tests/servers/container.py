@@ -1,8 +1,8 @@
 """A server in a container."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
-import docker
 from docker.errors import NotFound
 from docker.models.containers import Container as DockerContainer
 from testcontainers.core.config import testcontainers_config
@@ -31,7 +31,7 @@ class Container:
                 container.with_command(list(product.arguments("127.0.0.1", port)))
             else:
                 container.with_kwargs(shm_size="256m")
-                container.ports[str(port)] = ("127.0.0.1", port)
+                container.ports[str(port)] = ("127.0.0.1", port)  # type: ignore[assignment]  # Docker takes an address too
                 container.with_command(list(product.arguments("0.0.0.0", port)))
             return cls(container.start().get_container_id())
 
@@ -43,17 +43,17 @@ class Container:
         self._container().stop(timeout=60)
 
     def kill(self) -> None:
-        self._container().kill()
+        container = self._container()
+        container.kill()
+        container.wait()
 
     def running(self) -> bool:
         return self._container().status == "running"
 
     def remove(self) -> None:
         with locked("engine"):
-            try:
+            with suppress(NotFound):
                 self._container().remove(force=True, v=True)
-            except NotFound:
-                pass
             engine.stop_idle()
 
     def log(self) -> str:

@@ -46,10 +46,11 @@ def stop_idle() -> None:
 
 
 def _answers(url: str | None) -> bool:
-    with suppress(DockerException, OSError):
+    try:
         with closing(docker.DockerClient(url, timeout=5) if url else docker.from_env(timeout=5)) as client:
-            return bool(client.ping())
-    return False
+            return client.ping()
+    except (DockerException, OSError):
+        return False
 
 
 def _launch() -> None:

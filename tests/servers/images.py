@@ -23,9 +23,11 @@ def image(client: docker.DockerClient, product: Product) -> str:
         return tag
     base = _base(client, product.image / "Dockerfile")
     say(f"building an image of {product.name} (about half a minute)")
-    host = {"network_mode": "host"} if engine.is_own() else {}
+    network = "host" if engine.is_own() else None
     try:
-        client.images.build(path=str(product.image), tag=tag, buildargs={"BASE": base}, rm=True, forcerm=True, **host)
+        client.images.build(
+            path=str(product.image), tag=tag, buildargs={"BASE": base}, network_mode=network, rm=True, forcerm=True
+        )
     except BuildError as error:
         log = "".join(line.get("stream", "") for line in error.build_log)
         raise Unavailable(f"{error}\n{log[-1500:]}", excused=_EX_UNAVAILABLE in str(error)) from error

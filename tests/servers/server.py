@@ -1,5 +1,6 @@
 """A running server: where it listens, how to log in, how to stop and start it."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -53,8 +54,10 @@ class Server:
     def connect(self) -> Any:
         """A new DB-API connection in autocommit mode."""
         if self.backend == "mysql":
-            login = {"host": self.host, "port": self.port, "user": self.user, "password": self.password}
-            return pymysql.connect(**login, autocommit=True, connect_timeout=5)
+            return pymysql.connect(
+                host=self.host, port=self.port, user=self.user, password=self.password,
+                autocommit=True, connect_timeout=5,
+            )  # fmt: skip
         return psycopg.connect(
             host=self.host, port=self.port, user=self.user, password=self.password, dbname=self.database,
             autocommit=True, connect_timeout=5,
@@ -84,11 +87,11 @@ class Server:
         self.start()
 
     def wait(self) -> None:
-        """Return when the server lets its administrator in."""
-        try:
-            wait_until(self.answers, f"{self.name} on port {self.port} answers")
-        except TimeoutError as error:
-            raise TimeoutError(f"{error}; its log ends:\n{self.runtime.log()}") from None
+        """Return when the server lets its administrator in; raise TimeoutError where it ended or takes a minute."""
+        with suppress(TimeoutError):
+            wait_until(lambda: self.answers() or not self.runtime.running(), self.name)
+        if not self.answers():
+            raise TimeoutError(f"{self.name} does not answer on port {self.port}; its log ends:\n{self.runtime.log()}")
 
     def answers(self) -> bool:
         try:

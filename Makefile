@@ -1,0 +1,71 @@
+# Everything that is built or downloaded lives outside the checkout, in one cache; a virtual environment is keyed by
+# the lock, the interpreter and the checkout, so that a changed lock or a second clone gets its own.
+PYTHON ?= python3
+CACHE := $(or $(POPULATE_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/populate-operator)
+KEY := $(shell { cat requirements.lock; $(PYTHON) --version; pwd; } | sha256sum | cut -c1-12)
+VENV := $(CACHE)/venv-$(KEY)
+PATH := $(VENV)/bin:$(PATH)
+READY := $(VENV)/.ready
+export PATH
+export POPULATE_CACHE := $(CACHE)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test lint unit database demo bench servers servers-down lock clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo "Pass arguments to pytest with ARGS, for example: make database ARGS='--engine postgresql-18 -x'"
+
+setup: $(READY) ## Make the virtual environment (outside the checkout) and say where it is
+	@echo "Ready: source $(VENV)/bin/activate"
+
+test: lint ## Lint, types, imports, generated files, and every test on every server
+	python -m tests.servers prepare
+	python -m pytest $(ARGS)
+
+lint: $(READY) ## Style, types, import contracts, lock
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports
+	python .ci/lock.py --check
+
+unit: $(READY) ## Tests that need no server
+	python -m pytest tests/unit $(ARGS)
+
+database: $(READY) ## Tests of the queue on real servers
+	python -m pytest tests/database $(ARGS)
+
+demo: $(READY) ## Populate a small pipeline on real recordings, and show what came out
+	examples/cardio/demo.sh
+
+bench: $(READY) ## Measure the queue and the workers against DataJoint, on real servers
+	python -m bench $(ARGS)
+
+servers: $(READY) ## Start the database servers and leave them running, so that tests start at once
+	python -m tests.servers up
+
+servers-down: $(READY) ## Stop and remove the database servers
+	python -m tests.servers down
+
+lock: $(READY) ## Lock the dependencies of pyproject.toml anew (ARGS=--upgrade for newer versions)
+	python .ci/lock.py $(ARGS)
+
+clean: ## Remove this checkout's virtual environment and the tools' caches; servers and images stay
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(READY): $(VENV)/.locked pyproject.toml
+	pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.locked: requirements.lock
+	@rm -rf $(VENV)
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 10) or sys.exit("Python 3.10 or newer is needed: make PYTHON=...")'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Installing python3-venv (apt-get)"; \
+	  apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes python3-venv; }
+	@echo "Making a virtual environment in $(VENV) from requirements.lock (1 to 2 minutes the first time)"
+	@$(PYTHON) -m venv $(VENV)
+	@pip install --quiet --require-hashes --requirement requirements.lock
+	@touch $@
