@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# The example from nothing to a plot, on this machine. `make demo` calls it with the project's environment on the PATH.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+manifest=examples/cardio/populate.yaml
+plot=demo-out/heart-rate.png
+mkdir -p demo-out
+
+# Exit code 1 is right here: some windows have too poor a signal, and stay in the queue as errors.
+populate run -f $manifest --once || [ $? -eq 1 ]
+populate exec -f $manifest -- python examples/cardio/report.py $plot
+
+cat <<END
+
+Next:
+  populate errors -f $manifest                          which windows failed, and why
+  populate retry -f $manifest --match "too few beats"   queue some of them again
+  populate run -f $manifest --once                      make what is queued
+  populate exec -f $manifest -- python                  look around: import cardio; cardio.Summary()
+END
