@@ -57,7 +57,7 @@ clean: ## Remove this checkout's virtual environment and the tools' caches; serv
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(READY): $(VENV)/.locked pyproject.toml
-	pip install --quiet --no-deps --no-build-isolation --editable .
+	pip install --quiet --no-deps --no-build-isolation --editable . --editable examples/cardio
 	@touch $@
 
 $(VENV)/.locked: requirements.lock
