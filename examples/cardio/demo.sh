@@ -13,6 +13,7 @@ populate exec -f $manifest -- python examples/cardio/report.py $plot
 cat <<END
 
 Next:
+  source $(dirname "$(command -v populate)")/activate
   populate errors -f $manifest                          which windows failed, and why
   populate retry -f $manifest --match "too few beats"   queue some of them again
   populate run -f $manifest --once                      make what is queued
