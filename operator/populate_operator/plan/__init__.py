@@ -1,0 +1,19 @@
+"""All policy: pure functions from (spec, observation, previous, now) to a plan. No I/O, no clock."""
+
+from .observation import Observation, Problem, Queue, Refresh, Resolved, Tally, Upstream, Worker
+from .plan import Memory, Plan, Previous, plan
+
+__all__ = [
+    "Memory",
+    "Observation",
+    "Plan",
+    "Previous",
+    "Problem",
+    "Queue",
+    "Refresh",
+    "Resolved",
+    "Tally",
+    "Upstream",
+    "Worker",
+    "plan",
+]

@@ -1,0 +1,89 @@
+"""What is due now, and when to look again."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from populate_operator.spec import Spec
+
+from .cadence import due, next_count, next_refresh, next_try
+from .completion import Outcome, wants_last_look
+from .conditions import TABLE_MISSING
+from .observation import Observation, Problem
+
+LOOK_EVERY = 5.0
+"""Seconds between two cheap looks while there are keys to make."""
+IDLE_LOOK_EVERY = 30.0
+ORPHANS_EVERY = 60.0
+
+
+class Step(enum.Enum):
+    RESOLVE = "resolve"
+    REFRESH = "refresh"
+    COUNT = "count"
+    REPRIORITIZE = "reprioritize"
+    RECOVER_ORPHANS = "recover orphans"
+
+
+@dataclass(frozen=True)
+class Due:
+    """A step and when it is to be taken; None is "now"."""
+
+    step: Step
+    at: datetime | None = None
+
+
+def agenda(spec: Spec, seen: Observation, outcome: Outcome | None, worked_at: datetime | None) -> tuple[Due, ...]:
+    """`worked_at` is when a key was last seen waiting or worked on."""
+    if seen.resolved is None or seen.resolved.generation != seen.generation or seen.refusal is not None:
+        return (_resolve(seen),)
+    if outcome is Outcome.COMPLETE:
+        return ()
+    return (*_resolve_again(spec, seen), *_fill(spec, seen, outcome, worked_at), *_tend(spec, seen))
+
+
+def look_again_at(entries: tuple[Due, ...], working: bool, now: datetime) -> datetime:
+    every = now + timedelta(seconds=LOOK_EVERY if working else IDLE_LOOK_EVERY)
+    return min([every, *(entry.at for entry in entries if entry.at is not None and entry.at > now)])
+
+
+def steps(entries: tuple[Due, ...], now: datetime) -> frozenset[Step]:
+    return frozenset(entry.step for entry in entries if due(entry.at, now))
+
+
+def _resolve(seen: Observation) -> Due:
+    return Due(Step.RESOLVE, next_try(seen.refusal) if seen.refusal else None)
+
+
+def _resolve_again(spec: Spec, seen: Observation) -> Iterator[Due]:
+    assert seen.resolved is not None
+    for problem in (seen.database, seen.refresh_problem):
+        if problem is not None and problem.reason == TABLE_MISSING and problem.at > seen.resolved.at:
+            yield Due(Step.RESOLVE, next_try(problem))
+    if spec.refresh.resolve_interval_seconds:
+        yield Due(Step.RESOLVE, seen.resolved.at + timedelta(seconds=spec.refresh.resolve_interval_seconds))
+
+
+def _fill(spec: Spec, seen: Observation, outcome: Outcome | None, worked_at: datetime | None) -> Iterator[Due]:
+    if spec.suspend or outcome is not None:
+        return
+    trigger = worked_at if wants_last_look(spec.mode, seen, worked_at) else seen.upstream.made_at
+    at = next_refresh(seen.refresh, spec.refresh.interval_seconds, trigger)
+    yield Due(Step.REFRESH, _not_before(at, seen.refresh_problem))
+
+
+def _tend(spec: Spec, seen: Observation) -> Iterator[Due]:
+    yield Due(Step.COUNT, next_count(seen.tally))
+    if seen.refresh is not None and seen.applied_priority != spec.priority:
+        yield Due(Step.REPRIORITIZE)
+    if spec.orphan_timeout_seconds:
+        yield Due(Step.RECOVER_ORPHANS, seen.orphans_at and seen.orphans_at + timedelta(seconds=ORPHANS_EVERY))
+
+
+def _not_before(at: datetime | None, problem: Problem | None) -> datetime | None:
+    if problem is None:
+        return at
+    return max(at, next_try(problem)) if at else next_try(problem)

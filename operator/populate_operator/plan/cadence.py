@@ -1,0 +1,45 @@
+"""When to refresh and when to count: as often as costs a small, fixed share of one connection's time."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from .observation import Problem, Refresh, Tally
+
+BUDGET = 0.02
+"""Share of one connection's time that refreshing, or counting, may take."""
+REFRESH_EVERY = (5.0, 600.0)
+"""Shortest and longest adaptive interval, in seconds."""
+TRIGGERED_EVERY = (0.5, 600.0)
+COUNT_EVERY = (1.0, 600.0)
+RETRY_EVERY = (1.0, 300.0)
+
+
+def affordable(seconds: float, bounds: tuple[float, float]) -> float:
+    """Seconds to leave between two runs of something that takes `seconds`."""
+    shortest, longest = bounds
+    return min(longest, max(shortest, seconds / BUDGET))
+
+
+def next_refresh(last: Refresh | None, interval: float | None, trigger: datetime | None) -> datetime | None:
+    """None is "now". `trigger` is when upstream last made rows: one refresh that began later sees all of them."""
+    if last is None:
+        return None
+    regular = last.ended + timedelta(seconds=interval or affordable(last.seconds, REFRESH_EVERY))
+    if trigger is None or trigger < last.started:
+        return regular
+    return min(regular, last.ended + timedelta(seconds=affordable(last.seconds, TRIGGERED_EVERY)))
+
+
+def next_count(last: Tally | None) -> datetime | None:
+    return None if last is None else last.at + timedelta(seconds=affordable(last.seconds, COUNT_EVERY))
+
+
+def next_try(problem: Problem) -> datetime:
+    """Doubles with every failure in a row."""
+    shortest, longest = RETRY_EVERY
+    return problem.at + timedelta(seconds=min(longest, shortest * 2.0 ** min(problem.times - 1, 16)))
+
+
+def due(at: datetime | None, now: datetime) -> bool:
+    return at is None or at <= now

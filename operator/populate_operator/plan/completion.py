@@ -1,0 +1,40 @@
+"""When a PopulateJob of mode Once is over. One of mode Continuous never is."""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+
+from .observation import Observation
+
+
+class Outcome(enum.Enum):
+    COMPLETE = "Complete"
+    FAILED = "Failed"
+
+
+def outcome(mode: str, seen: Observation, worked_at: datetime | None, before: Outcome | None) -> Outcome | None:
+    """Judged by a refresh that began after the last key was worked on and found nothing more to do.
+
+    Complete is final: later keys do not reopen it. Failed lasts while error rows are what is left.
+    """
+    if mode != "Once":
+        return None
+    if before is Outcome.COMPLETE:
+        return before
+    if seen.refresh is None or seen.tally is None or seen.tally.at < seen.refresh.ended:
+        return before
+    if seen.upstream.busy or seen.outstanding or not looked_since(seen, worked_at):
+        return None
+    return Outcome.FAILED if seen.tally.counts.error else Outcome.COMPLETE
+
+
+def looked_since(seen: Observation, worked_at: datetime | None) -> bool:
+    """Whether the last refresh began after our keys and those of upstream were made."""
+    changes = [at for at in (worked_at, seen.upstream.made_at) if at is not None]
+    return seen.refresh is not None and all(seen.refresh.started > at for at in changes)
+
+
+def wants_last_look(mode: str, seen: Observation, worked_at: datetime | None) -> bool:
+    """Once the queue has run dry: one more refresh decides."""
+    return mode == "Once" and seen.outstanding == 0 and not seen.upstream.busy and not looked_since(seen, worked_at)

@@ -1,0 +1,40 @@
+"""Conditions as the Kubernetes API writes them (metav1.Condition)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+from .conditions import Condition
+
+LONGEST_MESSAGE = 1024
+
+
+def timestamp(at: datetime) -> str:
+    return at.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def written(
+    conditions: Iterable[Condition], previous: Sequence[Mapping[str, Any]], generation: int, now: datetime
+) -> list[dict[str, Any]]:
+    """lastTransitionTime is `now` only where a condition's status differs from the previous one's."""
+    before = {condition["type"]: condition for condition in previous}
+    return [_written(condition, before.get(condition.type), generation, now) for condition in conditions]
+
+
+def _written(condition: Condition, before: Mapping[str, Any] | None, generation: int, now: datetime) -> dict[str, Any]:
+    status = "True" if condition.status else "False"
+    unchanged = before is not None and before["status"] == status
+    return {
+        "type": condition.type,
+        "status": status,
+        "reason": condition.reason,
+        "message": _shortened(condition.message),
+        "observedGeneration": generation,
+        "lastTransitionTime": before["lastTransitionTime"] if before and unchanged else timestamp(now),
+    }
+
+
+def _shortened(message: str) -> str:
+    return message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 3] + "..."

@@ -1,0 +1,126 @@
+"""What was seen of one PopulateJob: the plan's only input besides the spec, the memory and the clock.
+
+Times are aware datetimes, durations are seconds. None stands for "not looked at yet" or "could not be seen".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from populate_jobs import Counts, ErrorGroup, Progress, ResolveDocument
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that stands in the way, seen `times` in a row, last `at`."""
+
+    reason: str
+    """A CamelCase word for a condition."""
+    message: str
+    at: datetime
+    times: int = 1
+    lasting: bool = False
+    """Somebody has to change something: trying again alone will not help."""
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """The image's answer to what the spec of this generation means."""
+
+    document: ResolveDocument
+    generation: int
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Queue:
+    """The cheap look at the jobs table, as often as the plan is made."""
+
+    ready: int
+    """Due pending rows, counted no further than could change the plan."""
+    held: Mapping[str, int] = field(default_factory=dict)
+    """Reserved rows by host, foreign ones too."""
+
+
+@dataclass(frozen=True)
+class Tally:
+    """The full count, under the restriction."""
+
+    counts: Counts
+    at: datetime
+    seconds: float = 0.0
+    """What counting took."""
+    errors: tuple[ErrorGroup, ...] = ()
+
+
+@dataclass(frozen=True)
+class Refresh:
+    """The last finished refresh, and the standing measured with it."""
+
+    started: datetime
+    ended: datetime
+    added: int
+    progress: Progress
+    counts: Counts
+    """Counted right after `progress`: what changed since is told by later counts."""
+
+    @property
+    def seconds(self) -> float:
+        return (self.ended - self.started).total_seconds()
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A worker that lives, by the host it reserves under."""
+
+    host: str
+    ready: bool = True
+    draining: bool = False
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """What the PopulateJobs that make the tables read by this key_source are at."""
+
+    busy: bool = False
+    """One of them still has keys to make."""
+    made_at: datetime | None = None
+    """When one of them was last seen to have made rows."""
+
+
+@dataclass(frozen=True)
+class Observation:
+    ours: str
+    """How the hosts of this installation's workers end."""
+    generation: int = 1
+    resolved: Resolved | None = None
+    refusal: Problem | None = None
+    database: Problem | None = None
+    queue: Queue | None = None
+    tally: Tally | None = None
+    refresh: Refresh | None = None
+    refresh_problem: Problem | None = None
+    replicas: int = 0
+    """How many workers were asked for last."""
+    workers: tuple[Worker, ...] = ()
+    worker_problem: Problem | None = None
+    alive: frozenset[str] = frozenset()
+    """Hosts of all of this installation's workers that live, those of other PopulateJobs too."""
+    deaths: Mapping[str, str | None] = field(default_factory=dict)
+    """Hosts proved gone: the reason where the worker may be to blame (`OOMKilled`), None where it was sent away."""
+    upstream: Upstream = Upstream()
+    applied_priority: int | None = None
+    """Written to pending rows last."""
+    orphans_at: datetime | None = None
+    """When foreign rows were last looked through."""
+
+    @property
+    def outstanding(self) -> int | None:
+        """Keys still to be made, as far as the last full count knows."""
+        return None if self.tally is None else outstanding(self.tally.counts)
+
+
+def outstanding(counts: Counts) -> int:
+    return counts.pending + counts.scheduled + counts.reserved

@@ -1,0 +1,95 @@
+"""How far the keys are and how fast they are made, from full counts between two refreshes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from populate_jobs import Counts
+
+from .observation import Observation, Refresh, outstanding
+
+WINDOW = 60.0
+"""Seconds over which throughput is measured."""
+SPACING = 2.0
+"""Seconds between two samples kept."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    total: int
+    done: int
+
+
+@dataclass(frozen=True)
+class Sample:
+    at: datetime
+    done: int
+    worker_seconds: float
+    """Seconds that busy workers have worked since the first plan, summed over them."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What is remembered of how `done` grew."""
+
+    samples: tuple[Sample, ...] = ()
+    made_at: datetime | None = None
+    """When rows were last seen to have been made."""
+
+    @property
+    def per_second(self) -> float | None:
+        """Keys a second, over the window; None before two samples."""
+        return _rate(self.samples, [sample.at.timestamp() for sample in self.samples])
+
+    @property
+    def per_worker_second(self) -> float | None:
+        """Keys a second that one busy worker makes."""
+        return _rate(self.samples, [sample.worker_seconds for sample in self.samples])
+
+
+def standing(refresh: Refresh | None, now: Counts | None) -> Standing | None:
+    """Total and done under the restriction: measured at the refresh, moved on by what left the queue since."""
+    if refresh is None:
+        return None
+    total, done = refresh.progress.total, refresh.progress.done
+    if now is not None:
+        done += max(0, _unmade(refresh.counts) - _unmade(now))
+    return Standing(total, min(done, total))
+
+
+def follow(pace: Pace, seen: Observation, busy: int, now: datetime) -> Pace:
+    """The pace after this observation; nothing changes where nothing new was counted."""
+    at = standing(seen.refresh, seen.tally.counts if seen.tally else None)
+    if at is None or seen.tally is None:
+        return pace
+    last = pace.samples[-1] if pace.samples else None
+    if last is None:
+        return Pace((Sample(now, at.done, 0.0),), pace.made_at)
+    made_at = now if at.done > last.done else pace.made_at
+    worked = last.worker_seconds + busy * (now - last.at).total_seconds()
+    sample = Sample(now, max(at.done, last.done), worked)
+    return Pace(_thinned(pace.samples, sample), made_at)
+
+
+def estimated_completion(seen: Observation, pace: Pace, now: datetime) -> datetime | None:
+    left, rate = seen.outstanding, pace.per_second
+    return now + timedelta(seconds=left / rate) if left and rate else None
+
+
+def _unmade(counts: Counts) -> int:
+    return outstanding(counts) + counts.error + counts.ignore
+
+
+def _thinned(samples: tuple[Sample, ...], new: Sample) -> tuple[Sample, ...]:
+    """The last sample moves on with the clock until it is SPACING away from the one before."""
+    recent = [sample for sample in samples[:-1] if (new.at - sample.at).total_seconds() <= WINDOW]
+    last = samples[-1]
+    if not recent or (last.at - recent[-1].at).total_seconds() >= SPACING:
+        recent.append(last)
+    return (*recent, new)
+
+
+def _rate(samples: tuple[Sample, ...], time: list[float]) -> float | None:
+    elapsed = time[-1] - time[0] if len(time) > 1 else 0.0
+    return (samples[-1].done - samples[0].done) / elapsed if elapsed > 0 else None

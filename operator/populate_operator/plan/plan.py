@@ -1,0 +1,102 @@
+"""From what is asked for and what is seen to what to do next. Pure: no I/O and no clock of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from populate_operator.spec import Spec
+
+from .agenda import Step, agenda, look_again_at, steps
+from .completion import Outcome, outcome
+from .conditions import TABLE_MISSING, conditions
+from .events import Event, events
+from .metav1 import written
+from .observation import Observation
+from .pace import Pace, follow
+from .recovery import Recovery, own, recoveries
+from .scaling import Lull, Scale, scale
+from .status import status
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What one plan hands to the next. Losing it costs a little time, never a key."""
+
+    lull: Lull | None = None
+    pace: Pace = field(default_factory=Pace)
+    worked_at: datetime | None = None
+    """When a key was last seen waiting or worked on."""
+
+
+@dataclass(frozen=True)
+class Previous:
+    status: Mapping[str, Any] = field(default_factory=dict)
+    memory: Memory = Memory()
+
+    @property
+    def conditions(self) -> list[Mapping[str, Any]]:
+        return list(self.status.get("conditions", ()))
+
+    @property
+    def outcome(self) -> Outcome | None:
+        true = {condition["type"] for condition in self.conditions if condition["status"] == "True"}
+        return next((outcome for outcome in Outcome if outcome.value in true), None)
+
+
+@dataclass(frozen=True)
+class Plan:
+    scale: Scale
+    busy: frozenset[str]
+    """Hosts that hold keys: not the ones to stop first."""
+    status: Mapping[str, Any]
+    events: tuple[Event, ...]
+    recoveries: tuple[Recovery, ...]
+    steps: frozenset[Step]
+    look_again_at: datetime
+    outcome: Outcome | None
+    memory: Memory
+
+    @property
+    def replicas(self) -> int:
+        return self.scale.replicas
+
+
+def plan(spec: Spec, seen: Observation, previous: Previous, now: datetime) -> Plan:
+    busy = own(seen)
+    pace = follow(previous.memory.pace, seen, len(busy), now)
+    working = bool(seen.outstanding or busy)
+    worked_at = now if working else previous.memory.worked_at
+    over = outcome(spec.mode, seen, worked_at, previous.outcome)
+    size = _size(spec, seen, over, pace, previous.memory.lull, now)
+    found = written(conditions(spec, seen, over), previous.conditions, seen.generation, now)
+    given_back = recoveries(seen)
+    entries = agenda(spec, seen, over, worked_at)
+    return Plan(
+        scale=size,
+        busy=frozenset(busy),
+        status=status(previous.status, seen, found, size.replicas, pace, now),
+        events=events(previous.conditions, found, (seen.replicas, size.replicas), given_back),
+        recoveries=given_back,
+        steps=steps(entries, now),
+        look_again_at=look_again_at(entries, working, now),
+        outcome=over,
+        memory=Memory(size.lull, pace, worked_at),
+    )
+
+
+def _size(spec: Spec, seen: Observation, over: Outcome | None, pace: Pace, lull: Lull | None, now: datetime) -> Scale:
+    if spec.suspend or over is not None or seen.resolved is None or seen.refusal is not None or _table_missing(seen):
+        return Scale(0, 0)
+    if seen.queue is None or seen.database is not None:
+        kept = min(seen.replicas, spec.scaling.max_workers)
+        return Scale(kept, kept)
+    held = own(seen)
+    work = seen.queue.ready + sum(held.values())
+    return scale(spec.scaling, work, pace.per_worker_second, seen.replicas, len(held), lull, now)
+
+
+def _table_missing(seen: Observation) -> bool:
+    return seen.database is not None and seen.database.reason == TABLE_MISSING

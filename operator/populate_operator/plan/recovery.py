@@ -1,0 +1,44 @@
+"""Whose rows to give back: those of our workers that are gone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .observation import Observation
+
+
+@dataclass(frozen=True)
+class Recovery:
+    hosts: tuple[str, ...]
+    suspect: str | None = None
+    """Why the rows become suspects; None gives them back without a mark."""
+
+
+def recoveries(seen: Observation) -> tuple[Recovery, ...]:
+    """Hosts that hold rows, are ours or proved gone, and do not live; by the reason of their death."""
+    if seen.queue is None:
+        return ()
+    alive = seen.alive | {worker.host for worker in seen.workers}
+    gone = [host for host in seen.queue.held if host not in alive and _known(host, seen)]
+    reasons = {seen.deaths.get(host) for host in gone}
+    return tuple(
+        Recovery(tuple(sorted(host for host in gone if seen.deaths.get(host) == reason)), reason)
+        for reason in sorted(reasons, key=str)
+    )
+
+
+def foreign(seen: Observation) -> dict[str, int]:
+    """Rows by host that neither our workers nor dead ones of ours hold."""
+    held = seen.queue.held if seen.queue else {}
+    return {host: rows for host, rows in held.items() if not _known(host, seen)}
+
+
+def own(seen: Observation) -> dict[str, int]:
+    """Rows by host of our workers that live."""
+    alive = {worker.host for worker in seen.workers}
+    held = seen.queue.held if seen.queue else {}
+    return {host: rows for host, rows in held.items() if host in alive and rows}
+
+
+def _known(host: str, seen: Observation) -> bool:
+    return host.endswith(seen.ours) or host in seen.deaths

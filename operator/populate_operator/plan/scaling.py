@@ -1,0 +1,57 @@
+"""How many workers: up at once, down after a lull, never below those that are busy."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from populate_operator.spec import Scaling
+
+
+@dataclass(frozen=True)
+class Lull:
+    """Since when fewer workers than there are would do, and the most that were wanted meanwhile."""
+
+    since: datetime
+    most: int
+
+
+@dataclass(frozen=True)
+class Scale:
+    wanted: int
+    """Workers the work asks for now."""
+    replicas: int
+    """Workers to keep: no fewer than wanted."""
+    lull: Lull | None = None
+
+
+def scale(
+    scaling: Scaling, work: int, rate: float | None, current: int, busy: int, lull: Lull | None, now: datetime
+) -> Scale:
+    """`work` is keys ready or held by our workers; `rate` is keys a second one worker makes, where measured."""
+    wanted = min(max(wanted_workers(scaling, work, rate), busy), scaling.max_workers)
+    if wanted >= current:
+        return Scale(wanted, wanted)
+    lull = replace(lull, most=max(lull.most, wanted)) if lull else Lull(now, wanted)
+    if (now - lull.since).total_seconds() < scaling.scale_down_delay_seconds:
+        return Scale(wanted, min(current, scaling.max_workers), lull)
+    return Scale(wanted, min(lull.most, scaling.max_workers))
+
+
+def wanted_workers(scaling: Scaling, work: int, rate: float | None) -> int:
+    """Clamped to minWorkers and maxWorkers; maxWorkers wins."""
+    workers = math.ceil(work / keys_per_worker(scaling, rate))
+    return min(max(workers, scaling.min_workers), scaling.max_workers)
+
+
+def keys_per_worker(scaling: Scaling, rate: float | None) -> float:
+    """Keys that justify one worker: what it makes in targetDrainSeconds, once its pace was measured."""
+    if scaling.target_drain_seconds is None or not rate:
+        return scaling.keys_per_worker
+    return max(1.0, rate * scaling.target_drain_seconds)
+
+
+def look_limit(scaling: Scaling, rate: float | None) -> int:
+    """Ready rows beyond this number cannot change the answer: how far an observation needs to count."""
+    return math.ceil(keys_per_worker(scaling, rate) * max(scaling.max_workers, 1))

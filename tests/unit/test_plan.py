@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from populate_jobs import Counts, Progress
+from populate_operator.plan import Memory, Observation, Previous, Queue, Refresh, Resolved, Tally, Upstream, Worker
+from populate_operator.plan.agenda import Step
+from populate_operator.plan.completion import Outcome
+from populate_operator.spec import Refresh as RefreshSpec
+from populate_operator.spec import Scaling, Spec
+
+from tests.unit.planning import (
+    DOCUMENT,
+    ONCE,
+    OURS,
+    SPEC,
+    a_problem,
+    a_refresh,
+    a_tally,
+    after,
+    before,
+    host,
+    next_of,
+    plan_of,
+    seen,
+    workers,
+)
+
+
+@pytest.mark.parametrize(
+    ("spec", "fields", "expected"),
+    [
+        (SPEC, {"queue": Queue(4)}, 4),
+        (SPEC, {"queue": Queue(4, {host("a"): 2}), "workers": workers("a")}, 6),
+        (SPEC, {"queue": Queue(0, {"rig": 7})}, 0),
+        (replace(SPEC, suspend=True), {"queue": Queue(4)}, 0),
+        (SPEC, {"queue": Queue(4), "resolved": None}, 0),
+        (SPEC, {"queue": Queue(4), "refusal": a_problem("TableNotFound")}, 0),
+        (SPEC, {"queue": Queue(4), "database": a_problem("TableMissing"), "replicas": 3}, 0),
+        (SPEC, {"queue": None, "database": a_problem("DatabaseUnreachable"), "replicas": 3}, 3),
+        (replace(SPEC, scaling=Scaling(max_workers=2)), {"queue": None, "replicas": 3}, 2),
+        (SPEC, {"queue": Queue(4), "generation": 2}, 4),
+        (ONCE, {"queue": Queue(0), "replicas": 3}, 0),
+    ],
+)
+def test_number_of_workers(spec: Spec, fields: dict[str, Any], expected: int) -> None:
+    assert plan_of(spec, seen(**fields)).replicas == expected
+
+
+def every(minutes: int) -> Spec:
+    return replace(SPEC, refresh=RefreshSpec(resolve_interval_seconds=minutes * 60))
+
+
+@pytest.mark.parametrize(
+    ("spec", "fields", "expected"),
+    [
+        (SPEC, {"resolved": None}, {Step.RESOLVE}),
+        (SPEC, {"generation": 2}, {Step.RESOLVE}),
+        (SPEC, {"refusal": a_problem("TableNotFound", ago=3, times=2)}, {Step.RESOLVE}),
+        (SPEC, {"refusal": a_problem("TableNotFound", ago=1, times=2)}, set()),
+        (every(1), {"tally": a_tally(ago=0)}, {Step.RESOLVE}),
+        (every(9), {"tally": a_tally(ago=0)}, set()),
+        (SPEC, {"database": a_problem("TableMissing", ago=2)}, {Step.RESOLVE}),
+        (SPEC, {"database": a_problem("TableMissing", ago=200)}, set()),
+        (SPEC, {"refresh": None, "tally": None}, {Step.REFRESH, Step.COUNT}),
+        (SPEC, {"refresh": None, "refresh_problem": a_problem("StatementFailed", ago=1, times=5)}, set()),
+        (SPEC, {"refresh": a_refresh(ago=5)}, {Step.REFRESH}),
+        (SPEC, {"upstream": Upstream(made_at=before(0.5))}, {Step.REFRESH}),
+        (replace(SPEC, suspend=True), {"refresh": a_refresh(ago=5)}, set()),
+        (SPEC, {"tally": a_tally(ago=1)}, {Step.COUNT}),
+        (replace(SPEC, priority=1), {}, {Step.REPRIORITIZE}),
+        (replace(SPEC, orphan_timeout_seconds=60), {}, {Step.RECOVER_ORPHANS}),
+        (replace(SPEC, orphan_timeout_seconds=60), {"orphans_at": before(30)}, set()),
+        (ONCE, {"tally": a_tally(ago=50, pending=1), "refresh": a_refresh(ago=60)}, {Step.REFRESH, Step.COUNT}),
+    ],
+)
+def test_what_is_due(spec: Spec, fields: dict[str, Any], expected: set[Step]) -> None:
+    assert plan_of(spec, seen(**fields)).steps == expected
+
+
+def test_once_takes_a_last_look_before_it_is_complete() -> None:
+    working = plan_of(ONCE, seen(tally=a_tally(reserved=1), refresh=a_refresh(ago=2, total=9, done=8, reserved=1)))
+    dry = seen(tally=a_tally(ago=-1), refresh=a_refresh(ago=2, total=9, done=8, reserved=1))
+    looking = plan_of(ONCE, dry, next_of(working), after(1))
+    assert (looking.outcome, looking.steps) == (None, {Step.REFRESH})
+    looked = replace(dry, refresh=a_refresh(ago=-2, total=9, done=9), tally=a_tally(ago=-2))
+    assert plan_of(ONCE, looked, next_of(looking), after(2)).outcome is Outcome.COMPLETE
+
+
+def test_complete_does_nothing_more() -> None:
+    complete = plan_of(ONCE, seen())
+    later = plan_of(ONCE, seen(queue=Queue(5), tally=a_tally(pending=5)), next_of(complete), after(1000))
+    assert (later.outcome, later.replicas, later.steps) == (Outcome.COMPLETE, 0, frozenset())
+
+
+def test_failed_goes_on_looking_for_retried_errors() -> None:
+    failed = seen(tally=a_tally(ago=5, error=1), refresh=a_refresh(ago=30))
+    assert plan_of(ONCE, replace(failed, tally=a_tally(error=1))).outcome is Outcome.FAILED
+    made = plan_of(ONCE, failed, next_of(plan_of(ONCE, replace(failed, tally=a_tally(error=1)))))
+    assert (made.outcome, made.steps) == (Outcome.FAILED, {Step.COUNT})
+
+
+def test_tells_each_thing_once() -> None:
+    first = plan_of(SPEC, seen(resolved=None, queue=None, tally=None, refresh=None))
+    second = plan_of(SPEC, seen(queue=Queue(2), replicas=0), next_of(first))
+    third = plan_of(SPEC, seen(queue=Queue(2), replicas=2), next_of(second))
+    down = plan_of(SPEC, seen(queue=None, database=a_problem("DatabaseUnreachable"), replicas=2), next_of(third))
+    assert [event.reason for event in first.events] == []
+    assert [event.reason for event in second.events] == ["Resolved", "Reachable", "ScaledUp"]
+    assert [event.reason for event in third.events] == []
+    assert [(event.type, event.reason) for event in down.events] == [("Warning", "DatabaseUnreachable")]
+
+
+def test_a_worker_that_died_is_told_with_its_reason() -> None:
+    made = plan_of(SPEC, seen(queue=Queue(0, {host("a"): 1}), deaths={host("a"): "OOMKilled"}))
+    assert [(event.type, event.reason) for event in made.events if "Died" in event.reason] == [
+        ("Warning", "WorkerDied")
+    ]
+    assert "OOMKilled" in made.events[-1].message
+
+
+def test_looks_again_when_the_next_thing_is_due() -> None:
+    made = plan_of(SPEC, seen(refresh=a_refresh(ago=3)))
+    assert made.look_again_at == after(1)
+    assert plan_of(replace(SPEC, suspend=True), seen(tally=replace(a_tally(), seconds=60.0))).look_again_at == after(30)
+
+
+small = st.integers(0, 5)
+counts = st.builds(Counts, small, small, small, small, small, small)
+moments = st.integers(-600, 600).map(after)
+names = st.sampled_from([host("a"), host("b"), host("c"), "rig", ""])
+problems = st.none() | st.sampled_from(["TableMissing", "DatabaseUnreachable", "LoginRefused"]).map(a_problem)
+refreshes = st.builds(
+    lambda at, total, done, counted: Refresh(at, at, 0, Progress(total, min(total, done)), counted),
+    moments,
+    small,
+    small,
+    counts,
+)
+observations = st.builds(
+    Observation,
+    ours=st.just(OURS),
+    generation=st.integers(1, 2),
+    resolved=st.none() | st.builds(Resolved, st.just(DOCUMENT), st.just(1), moments),
+    refusal=st.none() | st.just(a_problem("TableNotFound", lasting=True)),
+    database=problems,
+    queue=st.none() | st.builds(Queue, small, st.dictionaries(names, small)),
+    tally=st.none() | st.builds(Tally, counts, moments),
+    refresh=st.none() | refreshes,
+    refresh_problem=problems,
+    replicas=small,
+    workers=st.lists(names.filter(bool).map(Worker), unique_by=lambda worker: worker.host).map(tuple),
+    deaths=st.dictionaries(names, st.none() | st.just("OOMKilled")),
+    upstream=st.builds(Upstream, st.booleans(), st.none() | moments),
+)
+specs = st.builds(
+    replace,
+    st.sampled_from([SPEC, ONCE]),
+    suspend=st.booleans(),
+    scaling=st.builds(Scaling, small, small, st.integers(1, 3), st.none() | st.integers(1, 9), st.integers(0, 60)),
+)
+
+
+@given(specs, st.lists(observations, min_size=1, max_size=4))
+def test_whatever_is_seen_the_plan_keeps_its_bounds(spec: Spec, sequence: list[Observation]) -> None:
+    previous = Previous({}, Memory())
+    for second, observation in enumerate(sequence):
+        made = plan_of(spec, observation, previous, after(second))
+        held = observation.queue.held if observation.queue else {}
+        living = {worker.host for worker in observation.workers}
+        assert 0 <= made.replicas <= spec.scaling.max_workers
+        assert not spec.suspend or made.replicas == 0
+        assert made.look_again_at > after(second)
+        assert all(name in held and name not in living for given in made.recoveries for name in given.hosts)
+        assert all(
+            name.endswith(OURS) or name in observation.deaths for given in made.recoveries for name in given.hosts
+        )
+        types = [condition["type"] for condition in made.status["conditions"]]
+        assert len(types) == len(set(types))
+        assert "Ready" in types
+        assert not {"Reconciling", "Stalled"} <= set(types)
+        previous = next_of(made)

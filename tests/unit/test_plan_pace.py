@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import pytest
+from populate_jobs import Counts
+from populate_operator.plan import Observation
+from populate_operator.plan.pace import WINDOW, Pace, Standing, estimated_completion, follow, standing
+
+from tests.unit.planning import NOW, a_refresh, a_tally, after, seen
+
+
+def counted(**counts: int) -> Observation:
+    return seen(refresh=a_refresh(total=100, done=40, pending=60), tally=a_tally(**counts))
+
+
+def test_done_moves_on_by_what_left_the_queue_since_the_refresh() -> None:
+    refresh = a_refresh(total=100, done=40, pending=50, reserved=8, error=2)
+    assert standing(refresh, Counts(pending=30, reserved=8, error=3)) == Standing(100, 59)
+
+
+def test_done_never_falls_below_what_was_measured_nor_exceeds_the_total() -> None:
+    refresh = a_refresh(total=100, done=40, pending=10)
+    assert standing(refresh, Counts(pending=500)) == Standing(100, 40)
+    assert standing(a_refresh(total=45, done=40, pending=10), Counts()) == Standing(45, 45)
+
+
+def test_keys_that_failed_are_not_done() -> None:
+    assert standing(a_refresh(total=10, pending=10), Counts(error=10)) == Standing(10, 0)
+
+
+def test_throughput_is_measured_over_a_window_by_the_clock_and_by_busy_workers() -> None:
+    pace = Pace()
+    for second in range(200):
+        pace = follow(pace, counted(pending=max(0, 60 - second // 4)), busy=2, now=after(second))
+    assert pace.per_second == pytest.approx(0.25, rel=0.1)
+    assert pace.per_worker_second == pytest.approx(0.125, rel=0.1)
+    assert pace.samples[-1].at.timestamp() - pace.samples[0].at.timestamp() <= WINDOW + 2
+    assert len(pace.samples) <= WINDOW / 2 + 2
+
+
+def test_remembers_when_rows_were_last_made() -> None:
+    first = follow(Pace(), counted(pending=60), busy=1, now=NOW)
+    second = follow(first, counted(pending=59), busy=1, now=after(1))
+    third = follow(second, counted(pending=59), busy=1, now=after(2))
+    assert (first.made_at, second.made_at, third.made_at) == (None, after(1), after(1))
+
+
+def test_rows_made_before_the_first_look_are_no_news_but_unknown() -> None:
+    assert follow(Pace(), counted(pending=60), busy=1, now=NOW).per_second is None
+
+
+def test_estimates_the_end_from_what_is_left() -> None:
+    pace = follow(Pace(), counted(pending=60), busy=1, now=NOW)
+    pace = follow(pace, counted(pending=40), busy=1, now=after(10))
+    assert estimated_completion(counted(pending=40), pace, after(10)) == after(30)
+    assert estimated_completion(counted(pending=0), pace, after(10)) is None

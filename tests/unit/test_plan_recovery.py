@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from populate_operator.plan import Queue
+from populate_operator.plan.recovery import Recovery, foreign, own, recoveries
+
+from tests.unit.planning import host, seen, workers
+
+
+def test_gives_back_the_rows_of_our_workers_that_are_gone() -> None:
+    queue = Queue(0, {host("a"): 1, host("b"): 2})
+    assert recoveries(seen(queue=queue, workers=workers("a"))) == (Recovery((host("b"),)),)
+
+
+def test_tells_suspects_from_those_that_were_sent_away() -> None:
+    queue = Queue(0, {host("a"): 1, host("b"): 2, host("c"): 1})
+    deaths = {host("a"): "OOMKilled", host("b"): None}
+    assert recoveries(seen(queue=queue, deaths=deaths)) == (
+        Recovery((host("b"), host("c"))),
+        Recovery((host("a"),), "OOMKilled"),
+    )
+
+
+def test_leaves_other_populate_jobs_workers_and_foreign_clients_alone() -> None:
+    queue = Queue(0, {host("other"): 1, "workstation": 3, "": 1})
+    observation = seen(queue=queue, alive=frozenset({host("other")}))
+    assert recoveries(observation) == ()
+    assert foreign(observation) == {"workstation": 3, "": 1}
+    assert own(observation) == {}
+
+
+def test_an_earlier_run_that_is_proved_dead_is_given_back_and_not_foreign() -> None:
+    old = "w1.lab.9z9z"
+    observation = seen(queue=Queue(0, {old: 2}), deaths={old: None})
+    assert recoveries(observation) == (Recovery((old,)),)
+    assert foreign(observation) == {}
+
+
+def test_nothing_is_given_back_blindly() -> None:
+    assert recoveries(seen(queue=None, deaths={host("a"): "OOMKilled"})) == ()

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import pytest
+from populate_operator.plan.scaling import Lull, Scale, look_limit, scale, wanted_workers
+from populate_operator.spec import Scaling
+
+from tests.unit.planning import NOW, after, before
+
+
+@pytest.mark.parametrize(
+    ("scaling", "work", "rate", "expected"),
+    [
+        (Scaling(), 0, None, 0),
+        (Scaling(), 3, None, 3),
+        (Scaling(), 50, None, 10),
+        (Scaling(keys_per_worker=10), 1, None, 1),
+        (Scaling(keys_per_worker=10), 21, None, 3),
+        (Scaling(min_workers=2), 0, None, 2),
+        (Scaling(min_workers=2, max_workers=0), 9, None, 0),
+        (Scaling(target_drain_seconds=60, keys_per_worker=5), 20, None, 4),
+        (Scaling(target_drain_seconds=60), 600, 2.0, 5),
+        (Scaling(target_drain_seconds=1), 3, 0.01, 3),
+    ],
+)
+def test_wants_a_worker_for_each_share_of_the_work(
+    scaling: Scaling, work: int, rate: float | None, expected: int
+) -> None:
+    assert wanted_workers(scaling, work, rate) == expected
+
+
+def test_counting_no_further_than_the_limit_gives_the_same_answer() -> None:
+    for scaling in (Scaling(), Scaling(keys_per_worker=7, max_workers=3), Scaling(target_drain_seconds=30)):
+        limit = look_limit(scaling, 1.7)
+        assert wanted_workers(scaling, limit, 1.7) == wanted_workers(scaling, 10**9, 1.7) == scaling.max_workers
+
+
+def test_grows_at_once() -> None:
+    assert scale(Scaling(), 8, None, current=1, busy=1, lull=None, now=NOW) == Scale(8, 8)
+
+
+def test_shrinks_only_after_the_delay_and_to_the_most_that_was_wanted_meanwhile() -> None:
+    scaling = Scaling(scale_down_delay_seconds=60)
+    first = scale(scaling, 2, None, current=8, busy=0, lull=None, now=NOW)
+    assert first == Scale(2, 8, Lull(NOW, 2))
+    second = scale(scaling, 5, None, current=8, busy=0, lull=first.lull, now=after(30))
+    assert second == Scale(5, 8, Lull(NOW, 5))
+    assert scale(scaling, 0, None, current=8, busy=0, lull=second.lull, now=after(60)) == Scale(0, 5)
+
+
+def test_work_that_returns_ends_the_lull() -> None:
+    assert scale(Scaling(), 9, None, current=8, busy=0, lull=Lull(before(59), 1), now=NOW).lull is None
+
+
+def test_never_stops_busy_workers_for_want_of_work() -> None:
+    scaling = Scaling(keys_per_worker=100, scale_down_delay_seconds=0)
+    assert scale(scaling, 6, None, current=6, busy=6, lull=None, now=NOW).replicas == 6
+
+
+def test_a_lowered_max_workers_wins_over_busy_workers_and_needs_no_delay() -> None:
+    assert scale(Scaling(max_workers=2), 6, None, current=6, busy=6, lull=None, now=NOW).replicas == 2
+    assert scale(Scaling(max_workers=0), 6, None, current=6, busy=6, lull=None, now=NOW).replicas == 0
