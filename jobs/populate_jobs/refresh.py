@@ -33,9 +33,10 @@ def refresh(
     Chunks are committed as they go: when this raises, what was done stays done and the next refresh does the rest.
     """
     start = time.monotonic()
-    added, was_staged = _add(jobs, priority, delay)
-    re_pended = _re_pend(jobs, priority) if keep_completed else 0
+    # First, while the table is short: the three concern different keys.
     removed = _remove(jobs, stale_timeout)
+    re_pended = _re_pend(jobs, priority) if keep_completed else 0
+    added, was_staged = _add(jobs, priority, delay)
     if added + re_pended + removed >= ANALYZE_BEYOND:
         jobs.run_if_any("analyze")
     if jobs.has_attempts:

@@ -7,7 +7,6 @@ everybody else; candidates are read without locks, locked by primary key, and ma
 
 from __future__ import annotations
 
-import itertools
 import random
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -20,6 +19,7 @@ SUSPECT = "Suspect: "
 
 _CANDIDATES_PER_KEY = 4
 _CANDIDATES_LEAST = 32
+_DEEPER = 4
 
 
 def due(jobs: JobsTable) -> bool:
@@ -46,14 +46,15 @@ def _pick(jobs: JobsTable, n: int) -> list[tuple[Any, ...]]:
 
 
 def _candidate_pages(jobs: JobsTable, n: int) -> Iterator[list[Key]]:
-    """Further and further down the queue, for as long as others take what was seen."""
-    size = max(_CANDIDATES_LEAST, n * _CANDIDATES_PER_KEY)
-    for page in itertools.count():
-        rows = jobs.run("candidates", [size, page * size]).rows
+    """From the head of the queue, deeper each time; an offset would skip as many rows as others took meanwhile."""
+    depth = max(_CANDIDATES_LEAST, n * _CANDIDATES_PER_KEY)
+    while True:
+        rows = jobs.run("candidates", [depth]).rows
         if rows:
             yield [jobs.key(row) for row in _shuffled_within_priority(rows)]
-        if len(rows) < size:
+        if len(rows) < depth:
             return
+        depth *= _DEEPER
 
 
 def _shuffled_within_priority(rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:

@@ -44,7 +44,7 @@ SELECT {key}, priority
 FROM {jobs}
 WHERE status = 'pending' AND scheduled_time <= LOCALTIMESTAMP(3) AND {restriction}
 ORDER BY priority, scheduled_time
-LIMIT %s OFFSET %s
+LIMIT %s
 
 -- name: lock
 -- Those of the candidates that are still free.
