@@ -1,0 +1,130 @@
+"""`populate-worker resolve`: imports a class in the lab's environment and prints its resolve document.
+
+DataJoint is imported only once its version is known to be one that we work with.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import json
+import os
+import re
+import sys
+from importlib import metadata
+from typing import Any
+
+from populate_jobs import (
+    Connection,
+    DatabaseSettings,
+    JobsTable,
+    PopulateError,
+    ResolveDocument,
+    connect,
+    install,
+    probe,
+)
+from populate_jobs.document import BEGIN, END, refusal_to_json
+from populate_jobs.errors import MissingGrant, ResolveRefused, SettingsError
+
+REFUSED = 3
+"""Exit status where what is asked cannot be done; the reason stands between the sentinels."""
+
+DATAJOINT = ((2, 3, 5), (2, 4))
+"""The first version that we work with, and the first that we may not."""
+
+STATEMENT_SECONDS = 60.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--table", required=True, metavar="PATH", help="import path of the class: cardio.HeartRate")
+    parser.add_argument("--restriction", default="", metavar="SQL", help="condition on the key attributes")
+    parser.add_argument("--restrict-by", default="[]", metavar="JSON", help="list of conditions that must all hold")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Prints the document, or what was refused, between the sentinels; the lab's own output goes to stderr."""
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            document = resolve(args.table, args.restriction, args.restrict_by)
+    except PopulateError as error:
+        refusal = as_refusal(error)
+        print(*filter(None, [refusal.traceback, f"{refusal.reason}: {refusal}"]), sep="\n", file=sys.stderr)
+        _print(refusal_to_json(refusal))
+        return REFUSED
+    _print(document.to_json())
+    return 0
+
+
+def resolve(table: str, restriction: str, restrict_by: str) -> ResolveDocument:
+    """The document of `table` in the database of DJ_*; raises ResolveRefused or another PopulateError."""
+    refuse_unsupported_datajoint()
+    settings = DatabaseSettings.from_environment(os.environ)
+    with contextlib.closing(connect(settings, name="populate resolve", statement_seconds=STATEMENT_SECONDS)) as ours:
+        from .resolving.describe import Request, describe
+        from .resolving.locate import import_auto_populated
+        from .resolving.login import log_in
+
+        request = Request(table, restriction, _entries(restrict_by))
+        log_in(settings)
+        found = import_auto_populated(table)
+        with contextlib.closing(found.connection):
+            return _ready(describe(found, request, ours), ours)
+
+
+def _ready(document: ResolveDocument, connection: Connection) -> ResolveDocument:
+    """The server has shown that it can hold the queue, and has our table in the schema."""
+    jobs = JobsTable(connection, document)
+    probe(jobs)
+    try:
+        install(jobs)
+    except MissingGrant as error:
+        if not jobs.has_attempts:
+            warning = f"attempts cannot be counted, so a failed key is not tried again: {error}"
+            return dataclasses.replace(document, warnings=(*document.warnings, warning))
+    return document
+
+
+def refuse_unsupported_datajoint() -> None:
+    try:
+        version = metadata.version("datajoint")
+    except metadata.PackageNotFoundError:
+        raise ResolveRefused("DataJointMissing", f"DataJoint is not installed: {_INSTALL}") from None
+    numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:3])
+    if not DATAJOINT[0] <= numbers < DATAJOINT[1]:
+        raise ResolveRefused("DataJointUnsupported", f"DataJoint {version} is not supported: {_INSTALL}")
+
+
+def as_refusal(error: PopulateError) -> ResolveRefused:
+    """The error as a reason and a message that ends with what to do."""
+    reason = getattr(error, "reason", "") or _REASONS.get(type(error), type(error).__name__)
+    advice = f"; {_ADVICE[reason]}" if reason in _ADVICE else ""
+    return ResolveRefused(reason, f"{error}{advice}", traceback=getattr(error, "traceback", ""))
+
+
+def _entries(text: str) -> list[Any]:
+    try:
+        entries = json.loads(text)
+    except ValueError as error:
+        raise ResolveRefused("RestrictionInvalid", f"restrictBy is not JSON: {error}") from error
+    if not isinstance(entries, list):
+        raise ResolveRefused("RestrictionInvalid", "restrictBy must be a list of conditions")
+    return entries
+
+
+def _print(document: str) -> None:
+    print(f"\n{BEGIN}\n{document}\n{END}", flush=True)
+
+
+_INSTALL = "install 'datajoint>={},<{}' in the worker image".format(*(".".join(map(str, v)) for v in DATAJOINT))
+_REASONS: dict[type[PopulateError], str] = {SettingsError: "DatabaseSettingsInvalid"}
+_ADVICE = {
+    "DatabaseUnreachable": "check host and port, and that the server takes connections from here",
+    "LoginRefused": "check user, password and, on PostgreSQL, database",
+    "MissingGrant": (
+        "grant the user SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX and REFERENCES on the schema (MySQL, "
+        "MariaDB), or USAGE and CREATE on it and all rights on its tables (PostgreSQL); and SELECT on what "
+        "key_source and the restriction read"
+    ),
+}

@@ -1,0 +1,150 @@
+"""The resolve document of a class: what it means in the database it is connected to."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+import datajoint as dj
+from datajoint.declare import match_type
+from datajoint.errors import DataJointError
+from populate_jobs import Attribute, Connection, ResolveDocument
+from populate_jobs.document import PROTOCOL
+from populate_jobs.errors import Contended, DatabaseError, DatabaseUnreachable, MissingGrant, ResolveRefused
+
+from .expressions import key_source, restricted, select, tables_read
+from .locate import database_reason
+from .restriction import Compiler
+from .server import identify
+
+
+@dataclass(frozen=True)
+class Request:
+    """What of a PopulateJob's spec concerns the database."""
+
+    table: str
+    restriction: str = ""
+    restrict_by: Sequence[Any] = ()
+
+
+def describe(table: type[Any], request: Request, connection: Connection) -> ResolveDocument:
+    """Declares the jobs table where it is missing; raises ResolveRefused or a DatabaseError."""
+    target = table()
+    _refuse_other_server(target.connection, connection)
+    jobs, attributes = _jobs_table(target, request.table)
+    names = [attribute.name for attribute in attributes]
+    keys = key_source(target, request.table, names)
+    compiler = Compiler(request.table, keys, jobs.full_table_name, attributes, connection)
+    try:
+        unrestricted = select(keys, names)
+        _check(connection, unrestricted, "KeySourceInvalid", f"key_source of {request.table}")
+        conditions = compiler.conditions(request.restriction, request.restrict_by)
+        sql = select(restricted(keys, conditions), names) if conditions else unrestricted
+    except DataJointError as error:
+        raise ResolveRefused("KeySourceInvalid", f"key_source of {request.table}: {error}") from error
+    if conditions:
+        _check(connection, sql, "RestrictionInvalid", f"the restriction of {request.table}")
+    server, warnings = identify(connection, datetime.datetime.now(datetime.timezone.utc))
+    return ResolveDocument(
+        protocol=PROTOCOL,
+        table=request.table,
+        backend=connection.backend,
+        schema=target.database,
+        target=target.full_table_name,
+        jobs=jobs.full_table_name,
+        primary_key=attributes,
+        key_source=unrestricted,
+        restricted_key_source=sql,
+        restriction=" AND ".join(f"({condition})" for condition in conditions),
+        upstream=tables_read(sql, target.adapter),
+        server=server,
+        versions=_versions(),
+        warnings=(*_granularity(target, names), *warnings),
+    )
+
+
+def _jobs_table(target: Any, path: str) -> tuple[Any, tuple[Attribute, ...]]:
+    _refuse_unsupported_key_types(target, path)
+    if not target.parents(primary=True):
+        raise ResolveRefused(
+            "JobsTableInvalid",
+            f"the primary key of {path} has no foreign key, so there is nothing to make it from: "
+            f"begin its definition with -> and a parent table",
+        )
+    try:
+        jobs = target.jobs
+        types = {name: attribute.original_type or attribute.type for name, attribute in jobs.heading.attributes.items()}
+    except Exception as error:
+        reason = database_reason(error) or "JobsTableInvalid"
+        raise ResolveRefused(reason, f"the jobs table of {path} cannot be declared: {error}") from error
+    return jobs, tuple(Attribute(name, types[name]) for name in jobs.primary_key)
+
+
+def _refuse_unsupported_key_types(target: Any, path: str) -> None:
+    for name in target.primary_key:
+        attribute = target.heading[name]
+        type_ = attribute.original_type or attribute.type
+        try:
+            match_type(type_)
+            supported = (target.adapter.backend, type_) != ("postgresql", "uuid")
+        except DataJointError:
+            supported = False
+        if not supported:
+            raise ResolveRefused(
+                "KeyTypeUnsupported",
+                f"key attribute {name} of {path} is {type_}: DataJoint {dj.__version__} cannot queue such keys on "
+                f"{target.adapter.backend}; integers, strings, dates and decimals work",
+            )
+
+
+def _refuse_other_server(theirs: Any, ours: Connection) -> None:
+    """The lab's code may connect elsewhere than DJ_* says; names of one server may differ, so the servers are asked."""
+    told = (ours.settings.host, ours.settings.port)
+    if (theirs.conn_info["host"], theirs.conn_info["port"]) == told:
+        return
+    sql = _WHERE[ours.backend]
+    if theirs.adapter.backend != ours.backend or list(theirs.query(sql).fetchall()) != ours.execute(sql).rows:
+        raise ResolveRefused(
+            "OtherDatabase",
+            f"the class is connected to {theirs.conn_info['host']}:{theirs.conn_info['port']}, the PopulateJob names "
+            f"{told[0]}:{told[1]}: leave the host to DJ_HOST in the class's module",
+        )
+
+
+_WHERE = {
+    "mysql": "SELECT @@hostname, @@port, @@datadir",
+    "postgresql": "SELECT pg_postmaster_start_time(), current_database()",
+}
+
+
+def _check(connection: Connection, sql: str, reason: str, what: str) -> None:
+    """Has the server parse and plan the query without running it."""
+    quoted = sql.replace("%", "%%")
+    try:
+        connection.execute(f"SELECT 1 FROM ({quoted}) AS k LIMIT 0")
+    except (DatabaseUnreachable, MissingGrant, Contended):
+        raise
+    except DatabaseError as error:
+        raise ResolveRefused(reason, f"the server refuses {what}: {error}; the SQL is {sql}") from error
+
+
+def _granularity(target: Any, names: list[str]) -> list[str]:
+    extra = [name for name in target.primary_key if name not in names]
+    if not extra:
+        return []
+    return [
+        f"{', '.join(extra)} of the primary key come from no foreign key: a job is a "
+        f"({', '.join(names)}), and one make inserts all its rows"
+    ]
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version(), "datajoint": dj.__version__}
+    try:
+        return {**found, "populate": metadata.version("populate-operator")}
+    except metadata.PackageNotFoundError:  # run from a checkout
+        return found

@@ -1,0 +1,154 @@
+"""From an import path such as `cardio.HeartRate` to the class, or to a refusal that says what there is instead."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+import pkgutil
+import traceback
+from types import ModuleType
+from typing import Any
+
+import datajoint as dj
+from datajoint.errors import AccessError, LostConnectionError
+from populate_jobs.errors import ResolveRefused
+
+TRACEBACK_LINES = 20
+NAMES_LISTED = 20
+
+
+def import_auto_populated(path: str) -> type[Any]:
+    """The Computed or Imported class at `path`, with a make of its own and an activated schema."""
+    found = import_table(path)
+    if not _is_auto_populated(found):
+        raise ResolveRefused("NotAutoPopulated", _tier_message(path, found))
+    if not _has_make(found):
+        raise ResolveRefused(
+            "MakeMissing", f"{path} has no make method: name the class that defines it, not a virtual module's copy"
+        )
+    return found
+
+
+def import_table(path: str) -> type[Any]:
+    """The DataJoint table class at `path`, of any tier, in an activated schema."""
+    found = _import(path)
+    if not _is_table(found):
+        what = _article(type(found).__name__)
+        raise ResolveRefused("TableNotFound", f"{path} is {what}, not a DataJoint table class")
+    if found.database is None:
+        raise ResolveRefused(
+            "SchemaNotActivated",
+            f"{path} belongs to no activated schema: decorate it with a dj.Schema, and have its schema activated "
+            f"whenever {path.rpartition('.')[0]} is imported",
+        )
+    table: type[Any] = found
+    return table
+
+
+def _import(path: str) -> Any:
+    names = path.split(".")
+    if len(names) < 2 or not all(name.isidentifier() for name in names):
+        raise ResolveRefused("TableNotFound", f"{path!r} is no import path: it must read like package.module.Class")
+    found: Any = _import_module(names[0])
+    for position, name in enumerate(names[1:], start=1):
+        if not hasattr(found, name) and isinstance(found, ModuleType) and _has_submodule(found, name):
+            _import_module(".".join(names[: position + 1]))
+        if not hasattr(found, name):
+            raise _not_found(found, ".".join(names[:position]), names[position:])
+        found = getattr(found, name)
+    return found
+
+
+def _import_module(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name == name:
+            raise ResolveRefused("ModuleNotFound", _no_module(name, _top_level_names())) from error
+        raise _import_failed(name, error) from error
+    except (Exception, SystemExit) as error:
+        raise _import_failed(name, error) from error
+
+
+def _import_failed(name: str, error: BaseException) -> ResolveRefused:
+    return ResolveRefused(
+        database_reason(error) or "ImportFailed",
+        f"importing {name} failed with {type(error).__name__}: {error}",
+        traceback=end_of_traceback(error),
+    )
+
+
+def database_reason(error: BaseException | None) -> str | None:
+    """The reason where DataJoint's error, or one behind it, is the database's doing and not the code's."""
+    while error is not None:
+        if isinstance(error, AccessError):
+            return "MissingGrant"
+        if isinstance(error, LostConnectionError):
+            return "DatabaseUnreachable"
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def end_of_traceback(error: BaseException) -> str:
+    lines = "".join(traceback.format_exception(type(error), error, error.__traceback__)).splitlines()
+    return "\n".join(lines[-TRACEBACK_LINES:])
+
+
+def near(name: str, names: list[str]) -> str:
+    """` (did you mean X?)`, or nothing where no name is like it."""
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.7)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _not_found(parent: Any, parent_path: str, missing: list[str]) -> ResolveRefused:
+    name = missing[0]
+    if len(missing) > 1 and hasattr(parent, "__path__"):
+        submodules = [info.name for info in pkgutil.iter_modules(parent.__path__)]
+        return ResolveRefused("ModuleNotFound", _no_module(f"{parent_path}.{name}", submodules))
+    tables = [table for table, value in vars(parent).items() if _is_table(value) and _is_auto_populated(value)]
+    listed = ", ".join(tables[:NAMES_LISTED]) + (", ..." if len(tables) > NAMES_LISTED else "")
+    return ResolveRefused(
+        "TableNotFound",
+        f"{parent_path} has no {name}{near(name, tables)}; auto-populated tables there: {listed or 'none'}",
+    )
+
+
+def _no_module(name: str, names: list[str]) -> str:
+    return (
+        f"there is no module {name}{near(name.rpartition('.')[2], names)}: "
+        f"install it in the worker image, or set PYTHONPATH to where it is"
+    )
+
+
+def _top_level_names() -> list[str]:
+    return [info.name for info in pkgutil.iter_modules()]
+
+
+def _has_submodule(package: ModuleType, name: str) -> bool:
+    return any(info.name == name for info in pkgutil.iter_modules(getattr(package, "__path__", [])))
+
+
+def _is_table(value: object) -> bool:
+    return inspect.isclass(value) and issubclass(value, dj.Table)
+
+
+def _is_auto_populated(table: type[Any]) -> bool:
+    return issubclass(table, (dj.Computed, dj.Imported))
+
+
+def _has_make(table: type[Any]) -> bool:
+    tripartite = ("make_fetch", "make_compute", "make_insert")
+    return table.make is not dj.AutoPopulate.make or all(hasattr(table, name) for name in tripartite)
+
+
+def _tier_message(path: str, table: type[Any]) -> str:
+    tiers = (dj.Manual, dj.Lookup, dj.Part)
+    tier = next((tier.__name__ for tier in tiers if issubclass(table, tier)), "plain")
+    master = path.rpartition(".")[0]
+    instead = f"name its master, {master}" if tier == "Part" else "only Computed and Imported tables are populated"
+    return f"{path} is {_article(tier)} table: {instead}"
+
+
+def _article(noun: str) -> str:
+    return f"{'an' if noun[0] in 'AEIOUaeiou' else 'a'} {noun}"
