@@ -53,7 +53,9 @@ def read_populate_job(node: Node, findings: Findings) -> PopulateJob | None:
     """The PopulateJob with its defaults, or None where findings got what is wrong with it."""
     schema = _populate_job_schema()
     value = completed(node.value, schema)
-    wrong = [*unknown_fields(value, schema), *invalid_fields(value, schema), *broken_rules(value, schema)]
+    invalid = list(invalid_fields(value, schema))
+    broken = broken_rules(value, schema, [path for path, _ in invalid])
+    wrong = [*unknown_fields(value, schema), *invalid, *broken]
     return None if _report(wrong, node, findings) else PopulateJob.from_object(value)
 
 

@@ -92,7 +92,7 @@ def _violations(error: ValidationError) -> Iterator[Violation]:
     if error.validator == "required":
         missing = [name for name in schema["required"] if name not in found]
         yield from (((*path, name), _missing(schema["properties"][name])) for name in missing)
-    else:
+    elif error.validator != "type" or "enum" not in schema:  # the values to choose from say it better
         yield path, _broken(str(error.validator), schema, found)
 
 
