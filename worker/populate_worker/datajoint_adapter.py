@@ -1,0 +1,80 @@
+"""The one place where a runner touches DataJoint, and the private calls of it that we make.
+
+`_populate1` does what `populate` does around `make` for one key: transaction, tripartite make, provenance, hidden job
+metadata. Its jobs argument is our own: the queue is the supervisor's affair.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import uuid
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from datajoint.errors import LostConnectionError
+from datajoint.jobs import _get_job_version
+from populate_jobs import DatabaseSettings, Failure
+
+from . import failures
+from .resolving.locate import import_auto_populated
+from .resolving.login import log_in
+
+
+class AutoPopulated:
+    """A Computed or Imported table of the lab's, connected."""
+
+    def __init__(self, path: str, make_kwargs: Mapping[str, Any], uuid_attributes: Collection[str]) -> None:
+        """Imports the class; raises whatever that raises."""
+        log_in(DatabaseSettings.from_environment(os.environ))
+        self._table = import_auto_populated(path)()
+        self._connection = self._table.connection
+        self._make_kwargs = dict(make_kwargs)
+        self._uuid_attributes = uuid_attributes
+
+    @property
+    def version(self) -> str:
+        return str(_get_job_version(self._connection._config))
+
+    def make(self, key: Mapping[str, Any]) -> float:
+        """Seconds that it took; raises whatever make raises. A key that is there already is not made again."""
+        clock = _Clock()
+        self._table._populate1(self._typed(key), clock, False, False, make_kwargs=self._make_kwargs)
+        return clock.seconds
+
+    def restore(self) -> None:
+        """Leaves a session without a transaction, a new one where the old one is gone; raises if there is none."""
+        if not self._connection.is_connected:
+            self._connection.close()
+            self._connection.connect()
+        if self._connection.in_transaction:
+            self._connection.cancel_transaction()
+
+    def failure(self, error: BaseException) -> Failure:
+        """As DataJoint words it; an error that leaves the connection broken is laid to the connection."""
+        failure = failures.of_exception(error)
+        if isinstance(error, Exception) and not self._connection.is_connected:
+            return dataclasses.replace(failure, exception=LostConnectionError.__name__)
+        return failure
+
+    def _typed(self, key: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: _as_uuid(value) if name in self._uuid_attributes else value for name, value in key.items()}
+
+
+class _Clock:
+    """Stands where DataJoint has its jobs table, and only keeps the time."""
+
+    seconds = 0.0
+
+    def reserve(self, key: Mapping[str, Any]) -> bool:  # noqa: ARG002
+        return True
+
+    def complete(self, key: Mapping[str, Any], duration: float | None = None) -> None:  # noqa: ARG002
+        self.seconds = duration or 0.0
+
+    def error(self, key: Mapping[str, Any], error_message: str, error_stack: str) -> None:
+        """The exception itself follows."""
+
+
+def _as_uuid(value: Any) -> Any:
+    return uuid.UUID(bytes=value) if isinstance(value, bytes) else value

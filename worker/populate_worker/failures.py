@@ -1,0 +1,39 @@
+"""Why a key was not made, in words: an exception, the death of the runner, the time limit."""
+
+from __future__ import annotations
+
+import signal
+import traceback
+
+from populate_jobs import Failure
+
+MESSAGE_LENGTH = 4000
+STACK_LENGTH = 30_000
+"""Characters of a message's start and of a traceback's end that leave the runner: a message may hold a whole array."""
+
+
+def of_exception(error: BaseException) -> Failure:
+    """In DataJoint's form."""
+    name, text = type(error).__name__, str(error)[:MESSAGE_LENGTH]
+    stack = "".join(traceback.format_exception(error))[-STACK_LENGTH:]
+    return Failure(name, f"{name}: {text}" if text else name, stack)
+
+
+def of_death(exit_code: int) -> Failure:
+    """`exit_code` as subprocess gives it: negative is a signal."""
+    if exit_code >= 0:
+        return Failure("RunnerExit", f"Runner exited with code {exit_code} in make (os._exit, or a fatal error)")
+    name = signal_name(-exit_code)
+    hint = ", likely out of memory: raise the worker's memory limit" if name == "SIGKILL" else ""
+    return Failure(name, f"Runner killed by {name}{hint}")
+
+
+def of_time_limit(seconds: float) -> Failure:
+    return Failure("TimeLimit", f"TimeLimit: make ran longer than {seconds:g} s (spec.timeoutSeconds)")
+
+
+def signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,41 @@
+"""/healthz and /metrics over HTTP, on a thread of their own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+def serve(address: tuple[str, int], alive: Callable[[], bool], metrics: Callable[[], bytes]) -> ThreadingHTTPServer:
+    """Serves until its shutdown(); raises OSError where the address cannot be had."""
+
+    class Handler(BaseHTTPRequestHandler):
+        timeout = 10
+
+        def do_GET(self) -> None:
+            if self.path == "/healthz":
+                status = HTTPStatus.OK if alive() else HTTPStatus.SERVICE_UNAVAILABLE
+                self._answer(status, "text/plain", f"{status.phrase}\n".encode())
+            elif self.path == "/metrics":
+                self._answer(HTTPStatus.OK, METRICS_TYPE, metrics())
+            else:
+                self._answer(HTTPStatus.NOT_FOUND, "text/plain", b"/healthz or /metrics\n")
+
+        def _answer(self, status: HTTPStatus, content_type: str, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", content_type)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Probes are no news."""
+
+    server = ThreadingHTTPServer(address, Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
+    return server

@@ -1,0 +1,58 @@
+"""What becomes of the key that a make was given, whether make returned, raised, or took its process with it. Pure."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from populate_jobs import Failure
+
+from populate_worker import failures
+
+from .drain import Stage
+
+_BY_OTHERS = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT)
+_BY_SIGNAL = ("Terminated", "KeyboardInterrupt", "SystemExit")
+
+
+class Fate(Enum):
+    MADE = auto()
+    FAILED = auto()
+    GIVEN_BACK = auto()
+    SUSPECTED = auto()
+    """To be made again while its worker holds nothing else, to see whether it was at fault."""
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    stage: Stage = Stage.WORK
+    terminated: bool = False
+    """We ended the runner."""
+    verdict: Failure | None = None
+    """And why, where that is the key's fault."""
+    in_company: bool = False
+    """Other keys were being made in the same memory."""
+
+
+def after_make(failure: Failure | None, seen: Circumstances) -> tuple[Fate, Failure | None]:
+    """A shutdown is never the key's fault."""
+    if failure is None:
+        return Fate.MADE, None
+    if seen.terminated:
+        return (Fate.FAILED, seen.verdict) if seen.verdict else (Fate.GIVEN_BACK, None)
+    if failure.exception == "Terminated" or (seen.stage > Stage.WORK and failure.exception in _BY_SIGNAL):
+        return Fate.GIVEN_BACK, None
+    return Fate.FAILED, failure
+
+
+def after_death(exit_code: int, seen: Circumstances) -> tuple[Fate, Failure | None]:
+    """The kernel kills what uses most memory, which need not be what made it scarce."""
+    if seen.terminated:
+        return (Fate.FAILED, seen.verdict) if seen.verdict else (Fate.GIVEN_BACK, None)
+    if seen.stage > Stage.WORK and exit_code in _BY_OTHERS:
+        return Fate.GIVEN_BACK, None
+    failure = failures.of_death(exit_code)
+    if exit_code == -signal.SIGKILL and seen.in_company:
+        return Fate.SUSPECTED, failure
+    return Fate.FAILED, failure

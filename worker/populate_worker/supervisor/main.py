@@ -1,0 +1,109 @@
+"""`populate-worker run`: puts the supervisor together and runs it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from populate_jobs import Connection, DatabaseSettings, connect
+from populate_jobs.errors import SettingsError
+
+from populate_worker.exit_codes import ExitCode
+
+from . import endpoints
+from .assignment_file import AssignmentFile
+from .loop import Loop
+from .signals import signals
+from .supervisor import Supervisor
+
+log = logging.getLogger(__name__)
+
+STATEMENT_SECONDS = 120.0
+"""A statement that takes longer has lost its server."""
+
+STALLED_SECONDS = 30.0
+"""A loop that has not turned for so long is not alive."""
+
+
+@dataclass(frozen=True)
+class Options:
+    assignment: Path
+    host: str
+    """Written to the rows that are reserved; no other worker's."""
+    http: tuple[str, int] | None = None
+    database: Path | None = None
+    """A JSON object with the keys of a Secret, in place of DJ_* variables; read at every connect."""
+
+
+def run(options: Options) -> ExitCode:
+    """Until told to stop; raises PopulateError or OSError where it cannot even begin."""
+    loop = Loop()
+    supervisor = Supervisor(
+        loop,
+        AssignmentFile(options.assignment),
+        options.host,
+        connect=lambda: _connect(options),
+        environment=lambda: {**os.environ, **_settings(options).to_environment()},
+        write=_writer(lambda: supervisor.stop()),
+    )
+    supervisor.metrics.watch(
+        "populate_last_heartbeat_timestamp_seconds", "When the loop last turned.", lambda: _wall(loop)
+    )
+    with contextlib.closing(supervisor), signals() as told, _served(options, loop, supervisor):
+        loop.on_readable(told, lambda: supervisor.told(os.read(told, 4096)))
+        loop.run(supervisor.advance)
+    log.info("stopped")
+    return supervisor.exit_code
+
+
+def _settings(options: Options) -> DatabaseSettings:
+    if options.database is None:
+        return DatabaseSettings.from_environment(os.environ)
+    try:
+        return DatabaseSettings.from_secret(json.loads(options.database.read_text()), source=str(options.database))
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{options.database} cannot be read: {error}") from error
+
+
+def _connect(options: Options) -> Connection:
+    return connect(_settings(options), name=f"populate-worker {options.host}", statement_seconds=STATEMENT_SECONDS)
+
+
+def _writer(broken: Callable[[], None]) -> Callable[[str], None]:
+    """Writes a line to the log; when nobody reads it any more, the one who started us is gone."""
+
+    def write(line: str) -> None:
+        try:
+            print(line, flush=True)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            broken()
+
+    return write
+
+
+@contextlib.contextmanager
+def _served(options: Options, loop: Loop, supervisor: Supervisor) -> Iterator[None]:
+    if options.http is None:
+        yield
+        return
+    server = endpoints.serve(options.http, lambda: _idle(loop) < STALLED_SECONDS, supervisor.metrics.text)
+    try:
+        yield
+    finally:
+        server.shutdown()
+
+
+def _idle(loop: Loop) -> float:
+    return time.monotonic() - loop.last_turn
+
+
+def _wall(loop: Loop) -> float:
+    return time.time() - _idle(loop)

@@ -1,0 +1,76 @@
+"""How many keys to hold beyond those being made. Pure: durations and counts in, counts out.
+
+A key that is held and not made is withheld from other workers; a key that is not held costs a round trip. So short
+keys are reserved ahead, about a second's worth, and long ones one at a time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+HORIZON_SECONDS = 1.0
+MOST = 64
+FED_SECONDS = 0.05
+PATIENCE_SECONDS = 5.0
+DRY_EVERY_SECONDS = 60.0
+DRY_SECONDS = 5.0
+
+_WEIGHT = 0.2
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long a make takes: a moving average, in seconds; None before the first."""
+
+    seconds: float | None = None
+
+    def after(self, seconds: float) -> Pace:
+        if self.seconds is None:
+            return Pace(seconds)
+        return Pace(self.seconds + _WEIGHT * (seconds - self.seconds))
+
+    def runs_dry(self, since_alone: float) -> bool:
+        """Whether to let what is held run out, for a moment once a minute: a suspect is reserved by a worker that holds
+        nothing, which one that makes short keys would else never be."""
+        short = self.seconds is not None and self.seconds < HORIZON_SECONDS
+        return short and since_alone > DRY_EVERY_SECONDS and since_alone % DRY_EVERY_SECONDS < DRY_SECONDS
+
+
+def wanted(pace: Pace, running: Sequence[float | None], waiting: int) -> int:
+    """Keys to reserve now, where `waiting` are held and not begun.
+
+    `running` has an entry for every runner: for how many seconds it has been making its key, None where it has none.
+    """
+    free = sum(elapsed is None for elapsed in running)
+    ahead = _ahead(pace, running)
+    if waiting >= max(free, (ahead + 1) // 2):
+        return 0
+    return max(free, ahead) - waiting
+
+
+def fed(pace: Pace) -> int:
+    """Keys that a runner is given beyond the one it makes, so that it never waits for the next."""
+    if pace.seconds is None or pace.seconds >= HORIZON_SECONDS:
+        return 0
+    return min(MOST, math.ceil(FED_SECONDS / max(pace.seconds, FED_SECONDS / MOST)))
+
+
+def overdue(held_for: float) -> bool:
+    """Whether a key that was to begin soon has waited so long that others should have it."""
+    return held_for > PATIENCE_SECONDS
+
+
+def stuck(elapsed: float | None) -> bool:
+    """Whether a runner has been so long at its key that what it was fed belongs to the others."""
+    return elapsed is not None and elapsed > HORIZON_SECONDS
+
+
+def _ahead(pace: Pace, running: Sequence[float | None]) -> int:
+    """What all runners get done within the horizon; a make that runs longer than makes used to counts as it is."""
+    if pace.seconds is None:
+        return 0
+    shortest = HORIZON_SECONDS / MOST
+    each = (HORIZON_SECONDS / max(pace.seconds, elapsed or 0.0, shortest) for elapsed in running)
+    return min(MOST, int(sum(each)))

@@ -1,0 +1,142 @@
+"""A runner as its supervisor sees it: a process, a socket, a pipe, and the keys it was given."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from populate_jobs import Assignment, Failure, Reservation
+
+from populate_worker import messages
+from populate_worker.messages import Channel, Make, Message, Stop
+
+from .output import Tagger, new_marker
+
+OUTPUT_CHUNK = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Running:
+    """A key that a make has begun."""
+
+    number: int
+    reservation: Reservation
+    since: float
+
+
+class RunnerProcess:
+    """Started at once. `ready` and `running` are kept by the caller, as the runner reports."""
+
+    def __init__(self, assignment: Assignment, environment: Mapping[str, str]) -> None:
+        self.ready = False
+        self.running: Running | None = None
+        self.retired = False
+        """Told to end when it has nothing left to make."""
+        self.verdict: Failure | None = None
+        """Why we ended it, where that is its key's fault."""
+        self.terminated_at: float | None = None
+        self.fed: dict[int, tuple[Reservation, float]] = {}
+        """What it was given and has not begun, by number, and when it was reserved."""
+        self._numbers = itertools.count(1)
+        ours, theirs = messages.pair()
+        ours.setblocking(False)
+        self.channel, self._unread = Channel(ours), Channel(theirs)
+        self.output, write_end = os.pipe()
+        os.set_blocking(self.output, False)
+        self._process = _spawn(theirs.fileno(), write_end, environment)
+        os.close(write_end)
+        marker = new_marker()
+        self._tagger = Tagger(marker, f"runner {self.pid}")
+        self.channel.send(_begin(assignment, marker))
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def idle(self) -> bool:
+        return self.running is None and not self.fed
+
+    def feed(self, reservation: Reservation, since: float) -> bool:
+        """Whether the key is now the runner's to begin; not where it cannot take any more."""
+        number = next(self._numbers)
+        try:
+            self.channel.send(Make(number, dict(reservation.key)))
+        except OSError:
+            return False
+        self.fed[number] = reservation, since
+        return True
+
+    def begin(self, number: int, now: float) -> None:
+        reservation, _ = self.fed.pop(number)
+        self.running = Running(number, reservation, now)
+
+    def take_back(self) -> list[tuple[Reservation, float]]:
+        """What it has not read yet, and now never will."""
+        unread = [message.number for message in self._unread.waiting() if isinstance(message, Make)]
+        return [self.fed.pop(number) for number in unread]
+
+    def retire(self) -> None:
+        """It ends by itself once it has made what it has; take_back() first leaves it only the key it is at."""
+        if not self.retired:
+            self.retired = True
+            with contextlib.suppress(OSError):
+                self.channel.send(Stop())
+
+    def messages(self) -> Iterator[Message]:
+        return self.channel.waiting()
+
+    def lines(self) -> Iterator[str]:
+        """Lines of output that are there, a chunk at most."""
+        with contextlib.suppress(BlockingIOError):
+            yield from self._tagger.feed(os.read(self.output, OUTPUT_CHUNK))
+
+    def last_lines(self) -> Iterator[str]:
+        """Of a process that has ended."""
+        with contextlib.suppress(BlockingIOError):
+            while data := os.read(self.output, OUTPUT_CHUNK):
+                yield from self._tagger.feed(data)
+        yield from self._tagger.end()
+
+    def signal(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """With all that it started and that stayed in its session."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+    def bury(self) -> int:
+        """The exit code of a process that has ended (negative is a signal); what it left behind ends too."""
+        self.kill()
+        return self._process.wait()
+
+    def close(self) -> None:
+        self.channel.close()
+        self._unread.close()
+        os.close(self.output)
+
+
+def _spawn(socket_end: int, output: int, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "populate_worker.runner", str(socket_end)],
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        pass_fds=[socket_end],
+        env=dict(environment),
+        start_new_session=True,
+    )
+
+
+def _begin(assignment: Assignment, marker: bytes) -> messages.Begin:
+    document = assignment.document
+    uuids = tuple(attribute.name for attribute in document.primary_key if attribute.type == "uuid")
+    return messages.Begin(document.table, uuids, dict(assignment.settings.make_kwargs), marker)

@@ -1,0 +1,142 @@
+"""Gets keys from the queue: one question at a time, no oftener than idleness and errors allow."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from populate_jobs import Holder, JobsTable, Recovered, Reservation, due, recover, reserve
+from populate_jobs.errors import PopulateError, TableMissing
+
+from . import idle
+from .queue_thread import QueueThread, Work
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE_SECONDS = 0.2
+LONGEST_PAUSE_SECONDS = 15.0
+MISSING_PAUSE_SECONDS = 60.0
+"""A table that is not there is for others to bring back; that it is there is noticed within so long."""
+
+
+@dataclass(frozen=True)
+class Strays:
+    """Rows reserved in our name that we do not hold; with a reason, they come back as suspects."""
+
+    suspect: str | None = None
+
+
+PREDECESSOR = Strays("its worker died without giving it back")
+
+
+class Supply:
+    """Begins by giving back what an earlier worker of the same name left reserved."""
+
+    def __init__(
+        self,
+        queue: QueueThread,
+        host: str,
+        deliver: Callable[[list[Reservation]], None],
+        held: Callable[[], Sequence[Reservation]],
+    ) -> None:
+        self.version = ""
+        """The code's, for the rows we reserve."""
+        self.next_look = 0.0
+        self.asking = False
+        self.answered = False
+        """Whether the last question was, and there was one."""
+        self.error: PopulateError | None = None
+        """Why it was not."""
+        self.strays: Strays | None = PREDECESSOR
+        self._queue = queue
+        self._host = host
+        self._deliver = deliver
+        self._held = held
+        self._scarce_since: float | None = None
+        self._failures = 0
+
+    @property
+    def owes(self) -> bool:
+        """Whether there is an answer to wait for, or something in our name to give back."""
+        return self.asking or self.strays not in (None, PREDECESSOR)
+
+    def give_back_strays(self, suspect: str | None = None) -> None:
+        """At the next look, which is now."""
+        self.strays = Strays(suspect or (self.strays.suspect if self.strays else None))
+        self.next_look = 0.0
+
+    def look(self, n: int, *, alone: bool, now: float) -> None:
+        """Asks for n keys; first whether there are any, when there were too few last time."""
+        if self.asking or now < self.next_look:
+            return
+        if self.strays is not None:
+            self._recover(self.strays)
+        elif n > 0 and self._scarce_since is None:
+            self._reserve(n, alone)
+        elif n > 0:
+            self._ask(due, self._seen, None)
+
+    def _recover(self, strays: Strays) -> None:
+        held = tuple(self._held())
+        self.strays = None
+        self._ask(lambda jobs: recover(jobs, [self._host], suspect=strays.suspect, but=held), self._recovered, strays)
+
+    def _reserve(self, n: int, alone: bool) -> None:
+        host, pid, version = self._host, os.getpid(), self.version
+
+        def work(jobs: JobsTable) -> list[Reservation]:
+            return reserve(jobs, Holder(host, pid, jobs.connection.user, version), n, alone=alone)
+
+        self._ask(work, lambda reserved: self._reserved(reserved, n), Strays())
+
+    def _ask(self, work: Work, then: Callable[[Any], None], strays_if_lost: Strays | None) -> None:
+        self.asking = True
+        self._queue.submit(work, lambda answer: self._answered(answer, then, strays_if_lost), insist=False)
+
+    def _answered(self, answer: Any, then: Callable[[Any], None], strays_if_lost: Strays | None) -> None:
+        self.asking = False
+        if not isinstance(answer, Exception):
+            self.answered, self.error, self._failures = True, None, 0
+            then(answer)
+        elif isinstance(answer, PopulateError):
+            self.strays = self.strays or strays_if_lost
+            self._failed(answer)
+        else:
+            raise answer
+
+    def _failed(self, error: PopulateError) -> None:
+        if str(error) != str(self.error):
+            log.error("the queue cannot be asked, trying again: %s", error)
+        longest = MISSING_PAUSE_SECONDS if isinstance(error, TableMissing) else LONGEST_PAUSE_SECONDS
+        pause = min(longest, FIRST_PAUSE_SECONDS * 2.0 ** min(self._failures, 16)) * random.uniform(0.5, 1.0)
+        self.answered, self.error = False, error
+        self._failures += 1
+        self.next_look = time.monotonic() + pause
+
+    def _recovered(self, recovered: Recovered) -> None:
+        if recovered != Recovered():
+            log.warning("found rows reserved in our name that we do not hold: %s", recovered)
+
+    def _seen(self, any_due: bool) -> None:
+        if any_due:
+            self._scarce_since = None
+        else:
+            self._pause()
+
+    def _reserved(self, reserved: list[Reservation], n: int) -> None:
+        if reserved:
+            self._scarce_since = None
+        if len(reserved) < n and not any(reservation.suspect for reservation in reserved):
+            self._pause()
+        self._deliver(reserved)
+
+    def _pause(self) -> None:
+        now = time.monotonic()
+        if self._scarce_since is None:
+            self._scarce_since = now
+        self.next_look = now + idle.pause(now - self._scarce_since, random.random())
