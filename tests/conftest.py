@@ -49,7 +49,7 @@ def _opened(request: pytest.FixtureRequest, opening: AbstractContextManager[Serv
         if os.environ.get("CI") == "true" and not missing.excused:
             pytest.fail(f"{request.param} must be there in CI: {missing}", pytrace=False)
         request.config.stash[_LEFT_OUT][request.param] = str(missing)
-        pytest.skip(f"{request.param} cannot be had: {missing}")
+        pytest.skip(f"{request.param} cannot be had: {str(missing).splitlines()[0]}")
 
 
 @pytest.fixture(scope="module")

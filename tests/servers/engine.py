@@ -54,7 +54,7 @@ def _answers(url: str | None) -> bool:
 
 
 def _launch() -> None:
-    """Start an engine that touches neither the machine's network nor an engine installed elsewhere."""
+    """Start an engine without a bridge: its containers use the machine's own network, firewall untouched."""
     if sys.platform != "linux" or os.geteuid() != 0:
         raise Unavailable("no Docker engine answers, and only root on Linux can start one here")
     install("dockerd", "docker.io")

@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+# Debian keeps servers there, and not everybody's path has it.
+os.environ["PATH"] += f"{os.pathsep}/usr/sbin"
+
 
 class Unavailable(Exception):
     """A server cannot be had on this machine; `excused` where even CI must accept that."""
@@ -69,3 +72,5 @@ def install(program: str, *packages: str) -> None:
         done = subprocess.run(["apt-get", "-qq", *arguments], env=quiet, capture_output=True, text=True)
         if done.returncode:
             raise Unavailable(f"apt-get {arguments[0]} failed: {done.stderr.strip()[-500:]}")
+    if not shutil.which(program):
+        raise Unavailable(f"{' '.join(packages)} brought no {program}")

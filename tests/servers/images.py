@@ -1,15 +1,14 @@
 """Images of the servers, built once per content of their folder."""
 
 import re
-import subprocess
 from pathlib import Path
 
 import docker
 from docker.errors import APIError, BuildError, ImageNotFound
 
-from . import engine
+from . import debian, engine
 from .catalog import Product
-from .host import Unavailable, cache, install, say
+from .host import Unavailable, cache, say
 
 _REPOSITORY = "populate-operator-test"
 _EX_UNAVAILABLE = "returned a non-zero code: 69"
@@ -52,12 +51,8 @@ def _base(client: docker.DockerClient, dockerfile: Path) -> str:
 
 
 def _import(client: docker.DockerClient, suite: str, tag: str) -> None:
-    install("mmdebstrap", "mmdebstrap")
     archive = cache() / f"{suite}.tar"
-    command = ["mmdebstrap", "--quiet", "--variant=minbase", '--aptopt=Acquire::Check-Valid-Until "false"', suite]
-    done = subprocess.run([*command, str(archive)], capture_output=True, text=True)
-    if done.returncode:
-        raise Unavailable(f"mmdebstrap cannot make Debian {suite}: {done.stderr[-500:]}", excused=suite == "unstable")
+    debian.base(suite, archive)
     repository, version = tag.split(":")
     client.api.import_image_from_file(str(archive), repository=repository, tag=version)
     archive.unlink()

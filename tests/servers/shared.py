@@ -4,6 +4,7 @@ import dataclasses
 import fcntl
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,10 +13,11 @@ from typing import Any
 from .catalog import PRODUCTS, Product
 from .container import Container
 from .host import Unavailable, cache, free_port, locked, say
-from .process import MariaDB, PostgreSQL
+from .mysql import MySQL
+from .postgresql import PostgreSQL
 from .server import Runtime, Server
 
-_RUNTIMES: dict[str, type[Any]] = {kind.__name__: kind for kind in (Container, PostgreSQL, MariaDB)}
+_RUNTIMES: dict[str, type[Any]] = {kind.__name__: kind for kind in (Container, PostgreSQL, MySQL)}
 
 
 @contextmanager
@@ -109,10 +111,8 @@ def _launch(product: Product, port: int, data: Path) -> Any:
     try:
         return Container.create(product, port)
     except Unavailable as no_container:
-        if product.name == "mysql-9":
-            raise
-        say(f"{product.name} runs as plain processes: {no_container}")
-        return (MariaDB if product.backend == "mysql" else PostgreSQL).create(product, port, data)
+        say(f"{product.name} will run as a plain process, for there is no container: {no_container}")
+        return (MySQL if product.backend == "mysql" else PostgreSQL).create(product, port, data)
 
 
 def _load(key: str, product: Product) -> Server | None:
@@ -129,5 +129,6 @@ def _remove(key: str) -> None:
         server = _load(key, PRODUCTS[json.loads(state.read_text())["name"]])
         assert server
         server.runtime.remove()
+    shutil.rmtree(state.with_suffix(".data"), ignore_errors=True)
     for suffix in (".json", ".keep"):
         state.with_suffix(suffix).unlink(missing_ok=True)
