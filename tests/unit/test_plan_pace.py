@@ -31,21 +31,23 @@ def test_throughput_is_measured_over_a_window_by_the_clock_and_by_busy_workers()
     pace = Pace()
     for second in range(200):
         pace = follow(pace, counted(pending=max(0, 60 - second // 4)), busy=2, now=after(second))
-    assert pace.per_second == pytest.approx(0.25, rel=0.1)
-    assert pace.per_worker_second == pytest.approx(0.125, rel=0.1)
+    assert pace.done_per_second == pytest.approx(0.25, rel=0.1)
+    assert pace.settled_per_worker_second == pytest.approx(0.125, rel=0.1)
     assert pace.samples[-1].at.timestamp() - pace.samples[0].at.timestamp() <= WINDOW + 2
     assert len(pace.samples) <= WINDOW / 2 + 2
 
 
-def test_remembers_when_rows_were_last_made() -> None:
+def test_remembers_when_keys_were_last_made_or_given_up() -> None:
     first = follow(Pace(), counted(pending=60), busy=1, now=NOW)
     second = follow(first, counted(pending=59), busy=1, now=after(1))
     third = follow(second, counted(pending=59), busy=1, now=after(2))
-    assert (first.made_at, second.made_at, third.made_at) == (None, after(1), after(1))
+    fourth = follow(third, counted(pending=58, error=1), busy=1, now=after(3))
+    found = [pace.settled_at for pace in (first, second, third, fourth)]
+    assert found == [None, after(1), after(1), after(3)]
 
 
 def test_rows_made_before_the_first_look_are_no_news_but_unknown() -> None:
-    assert follow(Pace(), counted(pending=60), busy=1, now=NOW).per_second is None
+    assert follow(Pace(), counted(pending=60), busy=1, now=NOW).done_per_second is None
 
 
 def test_estimates_the_end_from_what_is_left() -> None:
@@ -53,3 +55,10 @@ def test_estimates_the_end_from_what_is_left() -> None:
     pace = follow(pace, counted(pending=40), busy=1, now=after(10))
     assert estimated_completion(counted(pending=40), pace, after(10)) == after(30)
     assert estimated_completion(counted(pending=0), pace, after(10)) is None
+
+
+def test_the_estimate_counts_keys_that_fail_as_work_done() -> None:
+    pace = follow(Pace(), counted(pending=60), busy=1, now=NOW)
+    pace = follow(pace, counted(pending=40, error=20), busy=1, now=after(10))
+    assert pace.done_per_second == 0.0
+    assert estimated_completion(counted(pending=40), pace, after(10)) == after(30)

@@ -25,6 +25,8 @@ class Standing:
 class Sample:
     at: datetime
     done: int
+    settled: int
+    """Done, failed or ignored: what nobody waits for any more."""
     worker_seconds: float
     """Seconds that busy workers have worked since the first plan, summed over them."""
 
@@ -34,18 +36,26 @@ class Pace:
     """What is remembered of how `done` grew."""
 
     samples: tuple[Sample, ...] = ()
-    made_at: datetime | None = None
-    """When rows were last seen to have been made."""
+    settled_at: datetime | None = None
+    """When keys were last seen to have been made, or given up: time for those who read them to look."""
 
     @property
-    def per_second(self) -> float | None:
-        """Keys a second, over the window; None before two samples."""
-        return _rate(self.samples, [sample.at.timestamp() for sample in self.samples])
+    def done_per_second(self) -> float | None:
+        """Keys made a second, over the window; None before two samples."""
+        return _rate([sample.done for sample in self.samples], self._times)
 
     @property
-    def per_worker_second(self) -> float | None:
-        """Keys a second that one busy worker makes."""
-        return _rate(self.samples, [sample.worker_seconds for sample in self.samples])
+    def settled_per_second(self) -> float | None:
+        return _rate([sample.settled for sample in self.samples], self._times)
+
+    @property
+    def settled_per_worker_second(self) -> float | None:
+        """What one busy worker gets done a second."""
+        return _rate([sample.settled for sample in self.samples], [sample.worker_seconds for sample in self.samples])
+
+    @property
+    def _times(self) -> list[float]:
+        return [sample.at.timestamp() for sample in self.samples]
 
 
 def standing(refresh: Refresh | None, now: Counts | None) -> Standing | None:
@@ -63,17 +73,17 @@ def follow(pace: Pace, seen: Observation, busy: int, now: datetime) -> Pace:
     at = standing(seen.refresh, seen.tally.counts if seen.tally else None)
     if at is None or seen.tally is None:
         return pace
-    last = pace.samples[-1] if pace.samples else None
-    if last is None:
-        return Pace((Sample(now, at.done, 0.0),), pace.made_at)
-    made_at = now if at.done > last.done else pace.made_at
+    settled = at.done + seen.tally.counts.error + seen.tally.counts.ignore
+    if not pace.samples:
+        return Pace((Sample(now, at.done, settled, 0.0),), pace.settled_at)
+    last = pace.samples[-1]
     worked = last.worker_seconds + busy * (now - last.at).total_seconds()
-    sample = Sample(now, max(at.done, last.done), worked)
-    return Pace(_thinned(pace.samples, sample), made_at)
+    sample = Sample(now, max(at.done, last.done), settled, worked)
+    return Pace(_thinned(pace.samples, sample), now if settled > last.settled else pace.settled_at)
 
 
 def estimated_completion(seen: Observation, pace: Pace, now: datetime) -> datetime | None:
-    left, rate = seen.outstanding, pace.per_second
+    left, rate = seen.outstanding, pace.settled_per_second
     return now + timedelta(seconds=left / rate) if left and rate else None
 
 
@@ -90,6 +100,6 @@ def _thinned(samples: tuple[Sample, ...], new: Sample) -> tuple[Sample, ...]:
     return (*recent, new)
 
 
-def _rate(samples: tuple[Sample, ...], time: list[float]) -> float | None:
+def _rate(values: list[int], time: list[float]) -> float | None:
     elapsed = time[-1] - time[0] if len(time) > 1 else 0.0
-    return (samples[-1].done - samples[0].done) / elapsed if elapsed > 0 else None
+    return max(0, values[-1] - values[0]) / elapsed if elapsed > 0 else None

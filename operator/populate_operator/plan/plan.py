@@ -95,7 +95,7 @@ def _size(spec: Spec, seen: Observation, over: Outcome | None, pace: Pace, lull:
         return Scale(kept, kept)
     held = own(seen)
     work = seen.queue.ready + sum(held.values())
-    return scale(spec.scaling, work, pace.per_worker_second, seen.replicas, len(held), lull, now)
+    return scale(spec.scaling, work, pace.settled_per_worker_second, seen.replicas, len(held), lull, now)
 
 
 def _table_missing(seen: Observation) -> bool:

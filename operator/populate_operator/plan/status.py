@@ -65,7 +65,7 @@ def _workers(seen: Observation, replicas: int) -> dict[str, int]:
 
 def _pace(seen: Observation, pace: Pace, now: datetime) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    if (rate := pace.per_second) is not None and seen.outstanding:
+    if (rate := pace.done_per_second) is not None and seen.outstanding:
         found["throughputPerMinute"] = float(f"{rate * 60:.{DIGITS}g}")
     if (at := estimated_completion(seen, pace, now)) is not None:
         found["estimatedCompletionTime"] = timestamp(_to_the_minute(at))

@@ -1,0 +1,61 @@
+"""The last words of a run: what was made, what failed and why, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from populate_jobs.errors import ResolveRefused
+
+from . import words
+from .populating import Populating
+from .run import Ending, trouble
+
+MESSAGE_SHOWN = 200
+
+
+def lines(jobs: Sequence[Populating], ending: Ending, manifest: str) -> Iterator[str]:
+    if ending is Ending.REFUSED:
+        yield from _refusals(jobs)
+    elif ending is Ending.GAVE_UP:
+        yield from _given_up(jobs)
+    elif ending is Ending.INTERRUPTED:
+        yield "interrupted; nothing stays reserved"
+    failed = [job for job in jobs if _counted(job).error]
+    for job in failed:
+        yield from _errors(job)
+    if failed:
+        yield from _way_out(manifest)
+    elif ending is Ending.FINISHED:
+        yield f"all made: {sum(_counted(job).done for job in jobs)} keys"
+
+
+def _refusals(jobs: Sequence[Populating]) -> Iterator[str]:
+    for job in jobs:
+        if job.refusal is not None:
+            if isinstance(job.error, ResolveRefused) and job.error.traceback:
+                yield job.error.traceback
+            yield f"{job.name}: {job.refusal.reason}: {job.refusal.message}"
+
+
+def _given_up(jobs: Sequence[Populating]) -> Iterator[str]:
+    for job in jobs:
+        problem = trouble(job) or job.crew.problem
+        if problem is not None:
+            yield f"{job.name}: gave up: {problem.reason}: {problem.message}"
+
+
+def _errors(job: Populating) -> Iterator[str]:
+    assert job.plan is not None
+    yield f"{job.name}: {_counted(job).error} keys failed"
+    for group in job.plan.status.get("topErrors", ()):
+        key = ", ".join(f"{name}={value}" for name, value in group["sampleKey"].items())
+        yield f"  {group['count']:>5} × {group['message'][:MESSAGE_SHOWN]}  (such as {key})"
+
+
+def _way_out(manifest: str) -> Iterator[str]:
+    yield f"all errors:  populate errors -f {manifest}"
+    yield f"try again:   populate retry -f {manifest} --all    then populate run again"
+
+
+def _counted(job: Populating) -> words.Numbers:
+    return words.numbers(job.plan.status if job.plan else {})

@@ -1,0 +1,41 @@
+"""What has been handed to a lane and has not come back: of each kind at most one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class Flight:
+    """`collect` calls back in the caller's own thread, so that nothing of a PopulateJob is shared between threads."""
+
+    def __init__(self, landed: Callable[[], None]) -> None:
+        """`landed` is called, in any thread, when there is something to collect."""
+        self._landed = landed
+        self._out: dict[str, tuple[Future[Any], Callable[[Any], None], Callable[[BaseException], None]]] = {}
+
+    def start(
+        self,
+        name: str,
+        submit: Callable[[], Future[T]],
+        done: Callable[[T], None],
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        """Nothing happens where one of this name is still out."""
+        if name not in self._out:
+            future = submit()
+            self._out[name] = (future, done, failed)
+            future.add_done_callback(lambda _: self._landed())
+
+    def collect(self) -> None:
+        for name, (future, done, failed) in list(self._out.items()):
+            if future.done():
+                del self._out[name]
+                error = future.exception()
+                done(future.result()) if error is None else failed(error)
+
+    def is_out(self, *names: str) -> bool:
+        return any(name in self._out for name in names)

@@ -1,0 +1,74 @@
+"""A run as lines of text, for logs and pipes: a line when something happens, and now and then how far it is."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+
+from populate_jobs import DatabaseSettings
+
+from . import closing, words
+from .logins import describe
+from .populating import Populating
+from .run import Ending
+
+EVERY = 10.0
+"""Seconds between two lines on the same PopulateJob where only its numbers change."""
+
+
+class Plain:
+    def __init__(self, manifest: str) -> None:
+        self._manifest = manifest
+        self._shown: dict[str, tuple[datetime, str, str]] = {}
+
+    def begin(self, jobs: Sequence[Populating], settings: Sequence[DatabaseSettings], notes: Sequence[str]) -> None:
+        for note in notes:
+            self.say(f"note: {note}")
+        for database in dict.fromkeys(map(describe, settings)):
+            self.say(database)
+        self.say(f"{', '.join(job.name for job in jobs)}; Ctrl-C once drains, twice stops")
+
+    def show(self, jobs: Sequence[Populating], now: datetime) -> None:
+        for job in jobs:
+            self._show(job, now)
+
+    def say(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    def end(self, jobs: Sequence[Populating], ending: Ending) -> None:
+        for job in jobs:
+            self.say(_line(job))
+        for line in closing.lines(jobs, ending, self._manifest):
+            self.say(line)
+
+    def _show(self, job: Populating, now: datetime) -> None:
+        if job.plan is None:
+            return
+        for event in job.plan.events:
+            if event.type == "Warning":
+                self.say(f"{words.clock(now)} {job.name}: {event.reason}: {event.message}")
+        mood, line = words.state(job), _line(job)
+        at, last_mood, last_line = self._shown.get(job.name, (None, None, None))
+        if line == last_line or (at and mood == last_mood and (now - at).total_seconds() < EVERY):
+            return
+        self._shown[job.name] = (now, mood, line)
+        self.say(f"{words.clock(now)} {line}")
+
+
+def _line(job: Populating) -> str:
+    status = job.plan.status if job.plan else {}
+    count = words.numbers(status)
+    workers = status.get("workers", {}).get("ready", 0)
+    parts = [
+        words.state(job),
+        count.progress and f"{count.progress} made",
+        count.pending and f"{count.pending} pending",
+        count.scheduled and f"{count.scheduled} scheduled",
+        count.reserved and f"{count.reserved} running",
+        count.error and f"{count.error} errors",
+        count.ignored and f"{count.ignored} ignored",
+        workers and f"{workers} workers",
+        words.pace(status),
+    ]
+    return f"{job.name}: {', '.join(str(part) for part in parts if part)}"
