@@ -153,23 +153,35 @@ def test_a_file_that_cannot_be_read_is_named_beside_the_problems_of_others(tmp_p
     assert isinstance(caught.value, PopulateError)
 
 
-@pytest.mark.parametrize(
-    ("first", "second", "problem"),
-    [
-        (
-            a_job("x"),
-            a_job("x"),
-            "populate.yaml:10: metadata.name: x is another PopulateJob's name, in populate.yaml:3: give each its own",
-        ),
-        (
-            a_secret("x"),
-            a_secret("x"),
-            "populate.yaml:8: metadata.name: x is another Secret's name, in populate.yaml:3: give each its own",
-        ),
-    ],
-)
-def test_a_name_is_used_once(tmp_path: Path, first: str, second: str, problem: str) -> None:
-    assert problems(tmp_path, f"{first}---\n{second}") == [problem]
+@pytest.mark.parametrize(("kind", "text", "line"), [("PopulateJob", a_job("x"), 10), ("Secret", a_secret("x"), 8)])
+def test_a_name_is_used_once(tmp_path: Path, kind: str, text: str, line: int) -> None:
+    message = f"x is the name of another {kind}, in populate.yaml:3: give each its own"
+    assert problems(tmp_path, f"{text}---\n{text}") == [f"populate.yaml:{line}: metadata.name: {message}"]
+
+
+def test_a_name_is_used_once_whatever_else_differs(tmp_path: Path) -> None:
+    labelled = a_job("x").replace("{name:", "{labels: {a: b}, namespace: default, name:")
+    assert problems(tmp_path, f"{a_job('x')}---\n{labelled}") == [
+        "populate.yaml:10: metadata.name: x is the name of another PopulateJob, in populate.yaml:3: give each its own"
+    ]
+
+
+def test_the_same_file_twice_is_not_two_manifests(tmp_path: Path) -> None:
+    (tmp_path / "job.yaml").write_text(a_job("x"))
+    with pytest.raises(ManifestError, match="x is the name of another PopulateJob"):
+        load(tmp_path / "job.yaml", tmp_path / "job.yaml")
+
+
+def test_objects_without_a_name_are_told_so_without_a_word_of_their_content(tmp_path: Path) -> None:
+    nameless = "apiVersion: v1\nkind: Secret\nstringData: {password: hunter2}\n"
+    assert problems(tmp_path, f"{nameless}---\n{nameless}") == [
+        "populate.yaml:1: metadata: is required",
+        "populate.yaml:5: metadata: is required",
+    ]
+
+
+def test_a_list_without_items_holds_nothing(tmp_path: Path) -> None:
+    assert problems(tmp_path, "apiVersion: v1\nkind: List\n") == ["populate.yaml: no PopulateJob in it"]
 
 
 def test_a_name_may_be_used_in_two_namespaces_and_by_two_kinds(tmp_path: Path) -> None:

@@ -60,29 +60,32 @@ class _Reader:
         self.manifest.notes += findings.notes
 
     def _add(self, kind: str, node: Node, findings: Findings) -> None:
-        name, namespace = (node.at(("metadata", part)).value for part in ("name", "namespace"))
-        self._refuse_second((kind, *([] if kind == "Secret" else [str(namespace)]), str(name)), node, findings)
-        if kind == "Secret":
-            secret = read_secret(node, findings)
-            self.manifest.secrets.update({} if secret is None else {name: secret})
-        elif (job := read_populate_job(node, findings)) is not None:
-            self.manifest.jobs.append(job)
-
-    def _refuse_second(self, identity: tuple[str, ...], node: Node, findings: Findings) -> None:
         """Secrets are told apart by name alone: a manifest that is run has one namespace's Secrets."""
         place = node.at(("metadata", "name"))
+        if kind == "Secret":
+            secret = read_secret(node, findings)
+            if secret is not None and self._is_first((kind, place.value), place, findings):
+                self.manifest.secrets[place.value] = secret
+            return
+        job = read_populate_job(node, findings)
+        if job is not None and self._is_first((kind, job.namespace, job.name), place, findings):
+            self.manifest.jobs.append(job)
+
+    def _is_first(self, identity: tuple[str, ...], place: Node, findings: Findings) -> bool:
         here = f"{findings.file}:{place.line}"
-        first = self._first.setdefault(identity, here)
-        if first != here:
-            message = f"{identity[-1]} is another {identity[0]}'s name, in {first}: give each its own"
-            findings.problem(place.line, place.column, ("metadata", "name"), message)
+        if identity not in self._first:
+            self._first[identity] = here
+            return True
+        message = f"{identity[-1]} is the name of another {identity[0]}, in {self._first[identity]}: give each its own"
+        findings.problem(place.line, place.column, ("metadata", "name"), message)
+        return False
 
 
 def _objects(document: Node, findings: Findings) -> Iterator[tuple[str, Node]]:
     """The PopulateJobs and Secrets of a document, which may be a List of them; others leave a note."""
     kind = _kind(document, findings)
     if kind == "List":
-        for item in document.at(("items",)).children.values():
+        for item in document.children["items"].children.values() if "items" in document.children else ():
             yield from _objects(item, findings)
     elif kind is not None:
         yield kind, document
