@@ -51,10 +51,8 @@ class Container:
         return self._container().status == "running"
 
     def remove(self) -> None:
-        with locked("engine"):
-            with suppress(NotFound):
-                self._container().remove(force=True, v=True)
-            engine.stop_idle()
+        with suppress(NotFound):
+            self._container().remove(force=True, v=True)
 
     def log(self) -> str:
         return str(self._container().logs(tail=20).decode())

@@ -11,7 +11,7 @@ from pathlib import Path
 import docker
 from docker.errors import DockerException
 
-from .host import Unavailable, cache, install, say, wait_until
+from .host import Unavailable, cache, install, locked, say, wait_until
 
 _FOLDER = Path("/run/populate-operator") / hashlib.sha256(str(cache()).encode()).hexdigest()[:8]
 OWN = f"unix://{_FOLDER}/docker.sock"
@@ -35,14 +35,15 @@ def is_own() -> bool:
 
 def stop_idle() -> None:
     """End our own engine when no container is left in it."""
-    if not _answers(OWN):
-        return
-    with closing(docker.DockerClient(OWN)) as client:
-        if client.containers.list(all=True):
+    with locked("engine"):
+        if not _answers(OWN):
             return
-    pidfile = _FOLDER / "pid"
-    os.kill(int(pidfile.read_text()), signal.SIGTERM)
-    wait_until(lambda: not pidfile.exists(), "Docker engine stopped")
+        with closing(docker.DockerClient(OWN)) as client:
+            if client.containers.list(all=True):
+                return
+        pidfile = _FOLDER / "pid"
+        os.kill(int(pidfile.read_text()), signal.SIGTERM)
+        wait_until(lambda: not pidfile.exists(), "Docker engine stopped")
 
 
 def _answers(url: str | None) -> bool:

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from . import engine
 from .catalog import PRODUCTS, Product
 from .container import Container
 from .host import Unavailable, cache, free_port, locked, say
@@ -35,10 +36,10 @@ def borrow(name: str) -> Iterator[Server]:
     """The shared server, started unless it runs. The last borrower stops it unless `keep` was called for it."""
     key = _key(name)
     with _state(key).with_suffix(".users").open("w") as users:
-        with locked(key):
-            fcntl.flock(users, fcntl.LOCK_SH)
-            server = _running(PRODUCTS[name])
         try:
+            with locked(key):
+                fcntl.flock(users, fcntl.LOCK_SH)
+                server = _running(PRODUCTS[name])
             yield server
         finally:
             with locked(key), suppress(BlockingIOError):
@@ -51,8 +52,9 @@ def keep(name: str) -> Server:
     """The shared server, started unless it runs, and left running until `drop`. Raises Unavailable."""
     key = _key(name)
     with locked(key):
+        server = _running(PRODUCTS[name])
         _state(key).with_suffix(".keep").touch()
-        return _running(PRODUCTS[name])
+        return server
 
 
 def kept(name: str) -> Server | None:
@@ -66,6 +68,7 @@ def drop() -> None:
     for state in (cache() / "servers").glob("*.json"):
         say(f"removing {state.stem}")
         _remove(state.stem)
+    engine.stop_idle()
 
 
 def _key(name: str) -> str:
@@ -132,3 +135,4 @@ def _remove(key: str) -> None:
     shutil.rmtree(state.with_suffix(".data"), ignore_errors=True)
     for suffix in (".json", ".keep"):
         state.with_suffix(suffix).unlink(missing_ok=True)
+    engine.stop_idle()
