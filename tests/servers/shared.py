@@ -4,11 +4,14 @@ import dataclasses
 import fcntl
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from . import engine
 from .catalog import PRODUCTS, Product
@@ -24,6 +27,7 @@ _RUNTIMES: dict[str, type[Any]] = {kind.__name__: kind for kind in (Container, P
 @contextmanager
 def serve(name: str) -> Iterator[Server]:
     """A server of one's own, to be stopped and broken at will; gone afterwards. Raises Unavailable."""
+    _sweep()
     key = f"{name}.{os.getpid()}.{free_port()}"
     try:
         yield _create(PRODUCTS[name], key)
@@ -95,13 +99,8 @@ def _running(product: Product) -> Server:
 def _create(product: Product, key: str) -> Server:
     port = free_port()
     runtime = _launch(product, port, _state(key).with_suffix(".data"))
-    record = {
-        "name": product.name,
-        "port": port,
-        "kind": type(runtime).__name__,
-        "runtime": dataclasses.asdict(runtime),
-    }
-    _state(key).write_text(json.dumps(record))
+    kind, fields = type(runtime).__name__, dataclasses.asdict(runtime)
+    _state(key).write_text(json.dumps({"name": product.name, "port": port, "kind": kind, "runtime": fields}))
     server = Server.of(product, port, runtime)
     server.wait()
     return server
@@ -124,6 +123,14 @@ def _load(key: str, product: Product) -> Server | None:
     record = json.loads(_state(key).read_text())
     runtime: Runtime = _RUNTIMES[record["kind"]](**record["runtime"])
     return Server.of(product, record["port"], runtime)
+
+
+def _sweep() -> None:
+    """Remove private servers whose process did not live to do it."""
+    for state in (cache() / "servers").glob("*.json"):
+        private = re.search(r"\.(\d+)\.\d+$", state.stem)
+        if private and not psutil.pid_exists(int(private[1])):
+            _remove(state.stem)
 
 
 def _remove(key: str) -> None:
