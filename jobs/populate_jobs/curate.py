@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from .finish import forget_attempts
+from .pages import page_by_page
 from .table import JobsTable
 from .types import Key
 
-_KEYS_A_STATEMENT = 500
 _DEFAULT_PRIORITY = 5
 
 
@@ -21,7 +20,7 @@ def reprioritize(jobs: JobsTable, priority: int, *, applied: int | None) -> int:
         condition, args = jobs.matching(keys)
         return jobs.run("set_priority", [priority, *args], keys=condition).rowcount
 
-    return _page_by_page(jobs, "less_urgent", [priority, before, priority], change)
+    return page_by_page(jobs, "less_urgent", [priority, before, priority], change)
 
 
 def retry_errors(jobs: JobsTable, *, match: str | None = None) -> int:
@@ -32,7 +31,7 @@ def retry_errors(jobs: JobsTable, *, match: str | None = None) -> int:
         forget_attempts(jobs, keys)
         return jobs.run("retry_keys", args, keys=condition).rowcount
 
-    return _page_by_page(jobs, "error_keys", [match or ""], change)
+    return page_by_page(jobs, "error_keys", [match or ""], change)
 
 
 def ignore_errors(jobs: JobsTable, *, match: str | None = None) -> int:
@@ -42,7 +41,7 @@ def ignore_errors(jobs: JobsTable, *, match: str | None = None) -> int:
         condition, args = jobs.matching(keys)
         return jobs.run("ignore_error_keys", args, keys=condition).rowcount
 
-    return _page_by_page(jobs, "error_keys", [match or ""], change)
+    return page_by_page(jobs, "error_keys", [match or ""], change)
 
 
 def ignore(jobs: JobsTable, keys: Sequence[Key]) -> int:
@@ -53,14 +52,3 @@ def ignore(jobs: JobsTable, keys: Sequence[Key]) -> int:
         return 0
     jobs.run("ignore_keys", args, key_values=", ".join([value] * len(keys)))
     return len(keys)
-
-
-def _page_by_page(jobs: JobsTable, select: str, args: Sequence[Any], change: Callable[[Sequence[Key]], int]) -> int:
-    """Changes what the named SELECT finds until it finds no more: short transactions, by primary key."""
-    changed = 0
-    while keys := [jobs.key(row) for row in jobs.run(select, [*args, _KEYS_A_STATEMENT]).rows]:
-        now = change(keys)
-        if not now:
-            break
-        changed += now
-    return changed

@@ -153,6 +153,16 @@ FROM ({restricted_key_source}) AS k
 WHERE NOT EXISTS (SELECT 1 FROM {target} AS t WHERE {t_is_k})
   AND NOT EXISTS (SELECT 1 FROM {jobs} AS j WHERE {j_is_k})
 
+-- name: add_new
+-- So many of new_keys at most, passing over those that somebody queues at the same moment.
+INSERT INTO {jobs} ({key}, status, priority, scheduled_time)
+SELECT {k_key}, 'pending', %s, CURRENT_TIMESTAMP(3) + INTERVAL %s SECOND
+FROM ({restricted_key_source}) AS k
+WHERE NOT EXISTS (SELECT 1 FROM {target} AS t WHERE {t_is_k})
+  AND NOT EXISTS (SELECT 1 FROM {jobs} AS j WHERE {j_is_k})
+LIMIT %s
+ON DUPLICATE KEY UPDATE status = {jobs}.status
+
 -- name: undone_keys
 -- Rows marked success whose target row has gone.
 SELECT {j_key}
@@ -160,6 +170,7 @@ FROM {jobs} AS j
 WHERE j.status = 'success'
   AND EXISTS (SELECT 1 FROM ({restricted_key_source}) AS k WHERE {j_is_k})
   AND NOT EXISTS (SELECT 1 FROM {target} AS t WHERE {t_is_j})
+LIMIT %s
 
 -- name: removable
 -- Is there any row that vanished_keys would have to judge?
@@ -179,6 +190,7 @@ WHERE (
         AND %s > 0 AND j.created_time < CURRENT_TIMESTAMP - INTERVAL %s SECOND)
   )
   AND NOT EXISTS (SELECT 1 FROM ({key_source}) AS k WHERE {j_is_k})
+LIMIT %s
 
 -- name: stage
 CREATE TEMPORARY TABLE {stage} (populate_row BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY) {select}
@@ -207,11 +219,6 @@ FROM {stage} AS s
 WHERE s.populate_row BETWEEN %s AND %s
 ON DUPLICATE KEY UPDATE status = {jobs}.status
 
--- name: add_keys
-INSERT INTO {jobs} ({key}, status, priority, scheduled_time)
-VALUES {key_values}
-ON DUPLICATE KEY UPDATE status = {jobs}.status
-
 -- name: ignore_keys
 INSERT INTO {jobs} ({key}, status, priority)
 VALUES {key_values}
@@ -228,9 +235,6 @@ WHERE ({keys}) AND status = 'success'
 
 -- name: delete_keys
 DELETE {jobs} FROM {jobs} FORCE INDEX (PRIMARY) WHERE ({keys}) AND status NOT IN ('reserved', 'ignore')
-
--- name: staged_keys
-SELECT {s_key} FROM {stage} AS s WHERE s.populate_row BETWEEN %s AND %s
 
 -- name: less_urgent
 -- Pending rows that are less urgent than they should be, or that still have the priority this PopulateJob gave before.

@@ -142,6 +142,16 @@ FROM ({restricted_key_source}) AS k
 WHERE NOT EXISTS (SELECT 1 FROM {target} AS t WHERE {t_is_k})
   AND NOT EXISTS (SELECT 1 FROM {jobs} AS j WHERE {j_is_k})
 
+-- name: add_new
+-- So many of new_keys at most, passing over those that somebody queues at the same moment.
+INSERT INTO {jobs} ({key}, status, priority, scheduled_time)
+SELECT {k_key}, 'pending', %s, LOCALTIMESTAMP(3) + %s * INTERVAL '1 second'
+FROM ({restricted_key_source}) AS k
+WHERE NOT EXISTS (SELECT 1 FROM {target} AS t WHERE {t_is_k})
+  AND NOT EXISTS (SELECT 1 FROM {jobs} AS j WHERE {j_is_k})
+LIMIT %s
+ON CONFLICT DO NOTHING
+
 -- name: undone_keys
 -- Rows marked success whose target row has gone.
 SELECT {j_key}
@@ -149,6 +159,7 @@ FROM {jobs} AS j
 WHERE j.status = 'success'
   AND EXISTS (SELECT 1 FROM ({restricted_key_source}) AS k WHERE {j_is_k})
   AND NOT EXISTS (SELECT 1 FROM {target} AS t WHERE {t_is_j})
+LIMIT %s
 
 -- name: removable
 -- Is there any row that vanished_keys would have to judge?
@@ -168,6 +179,7 @@ WHERE (
         AND %s > 0 AND j.created_time < LOCALTIMESTAMP - %s * INTERVAL '1 second')
   )
   AND NOT EXISTS (SELECT 1 FROM ({key_source}) AS k WHERE {j_is_k})
+LIMIT %s
 
 -- name: stage
 CREATE TEMPORARY TABLE {stage} AS
@@ -204,11 +216,6 @@ FROM {stage} AS s
 WHERE s.populate_row BETWEEN %s AND %s
 ON CONFLICT DO NOTHING
 
--- name: add_keys
-INSERT INTO {jobs} ({key}, status, priority, scheduled_time)
-VALUES {key_values}
-ON CONFLICT DO NOTHING
-
 -- name: ignore_keys
 INSERT INTO {jobs} AS j ({key}, status, priority)
 VALUES {key_values}
@@ -225,9 +232,6 @@ WHERE ({keys}) AND status = 'success'
 
 -- name: delete_keys
 DELETE FROM {jobs} WHERE ({keys}) AND status NOT IN ('reserved', 'ignore')
-
--- name: staged_keys
-SELECT {s_key} FROM {stage} AS s WHERE s.populate_row BETWEEN %s AND %s
 
 -- name: less_urgent
 -- Pending rows that are less urgent than they should be, or that still have the priority this PopulateJob gave before.

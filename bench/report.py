@@ -1,0 +1,64 @@
+"""Figures beside their peer and their limit: printed as a table, kept as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measurement. `ratio` is what `limit` speaks of; a name that ends in `_ms` is in milliseconds."""
+
+    name: str
+    backend: str
+    workers: int
+    ours: float
+    peer: float | None
+    ratio: float
+    limit: str
+    """`<= 2.0` or `>= 0.95`."""
+
+    @property
+    def holds(self) -> bool:
+        sign, bound = self.limit.split()
+        return self.ratio <= float(bound) if sign == "<=" else self.ratio >= float(bound)
+
+
+def beside(name: str, backend: str, workers: int, ours: float, peer: float, limit: str) -> Figure:
+    """A figure whose ratio is ours to the peer's."""
+    return Figure(name, backend, workers, round(ours, 4), round(peer, 4), round(ours / peer, 3), limit)
+
+
+def alone(name: str, backend: str, workers: int, ours: float, limit: str) -> Figure:
+    """A figure that is judged by itself."""
+    return Figure(name, backend, workers, round(ours, 4), None, round(ours, 4), limit)
+
+
+def print_table(figures: Sequence[Figure]) -> None:
+    rows = [("name", "backend", "workers", "ours", "peer", "ratio", "limit", "")]
+    for figure in figures:
+        peer = "" if figure.peer is None else f"{figure.peer:.4g}"
+        verdict = "" if figure.holds else "OVER"
+        numbers = (f"{figure.ours:.4g}", peer, f"{figure.ratio:.4g}")
+        rows.append((figure.name, figure.backend, str(figure.workers), *numbers, figure.limit, verdict))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def keep(figures: Sequence[Figure], measured: set[tuple[str, str]]) -> Path:
+    """Writes latest.json; figures of (name, backend) pairs that were not `measured` now stay from before."""
+    path = RESULTS / "latest.json"
+    earlier = json.loads(path.read_text()) if path.exists() else []
+    kept = [figure for figure in earlier if (figure["name"], figure["backend"]) not in measured]
+    rows = kept + [dataclasses.asdict(figure) for figure in figures]
+    rows.sort(key=lambda row: (row["name"], row["backend"], row["workers"]))
+    RESULTS.mkdir(exist_ok=True)
+    path.write_text("[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n")
+    return path
