@@ -5,13 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import datajoint as dj
-
 from populate_jobs import (
     Connection,
     DatabaseSettings,
     Holder,
     JobsTable,
-    Key,
     Reservation,
     ResolveDocument,
     connect,
@@ -20,6 +18,7 @@ from populate_jobs import (
     reserve,
 )
 from populate_worker.resolving.describe import Request, describe
+
 from tests.servers import Server
 
 SUBJECT = {"Subject": "subject_id : int32\n---\nincluded=1 : int8"}
@@ -93,7 +92,7 @@ class Pipeline:
         for connection in self._sessions:
             connection.close()
         self._sessions.clear()
-        for table in (self._jobs, self._attempts, self.document().target, *self._parents):
+        for table in (self._jobs, self.attempts_table, self.document().target, *self._parents):
             self.execute(f"DELETE FROM {table}")
 
     def close(self) -> None:
@@ -144,7 +143,7 @@ class Pipeline:
 
     def attempts(self) -> list[int]:
         """Failed attempts of each key that has some."""
-        return sorted(int(count) for (count,) in self.execute(f"SELECT attempts FROM {self._attempts}"))
+        return sorted(int(count) for (count,) in self.execute(f"SELECT attempts FROM {self.attempts_table}"))
 
     def now(self) -> datetime.datetime:
         ((now,),) = self.execute("SELECT CAST(CURRENT_TIMESTAMP(3) AS " + self._timestamp + ")")
@@ -155,6 +154,11 @@ class Pipeline:
         with self._admin.cursor() as cursor:
             cursor.execute(sql, args)
             return list(cursor.fetchall()) if cursor.description else []
+
+    def kill(self, connection: Connection) -> None:
+        """Ends a session from the server's side."""
+        mysql = self.server.backend == "mysql"
+        self.execute(f"KILL {connection.id}" if mysql else f"SELECT pg_terminate_backend({connection.id})")
 
     def key(self, key: Any) -> Row:
         if isinstance(key, Mapping):
@@ -169,7 +173,7 @@ class Pipeline:
         return self.document().jobs
 
     @property
-    def _attempts(self) -> str:
+    def attempts_table(self) -> str:
         return f"{self.quoted(self.schema)}.{self.quoted('~populate_attempts')}"
 
     @property

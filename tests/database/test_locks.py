@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
+from populate_jobs import due, reserve
 
-from populate_jobs import JobsTable, due, reserve
 from tests.database.pipeline import ANNA, BERT, Pipeline, values
 from tests.database.watch import Watched, is_locked, locked
 

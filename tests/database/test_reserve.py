@@ -3,8 +3,8 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-
 from populate_jobs import Holder, due, recover, reserve
+
 from tests.database.pipeline import ANNA, BERT, Pipeline, values
 from tests.database.watch import Watched, once
 
@@ -23,7 +23,7 @@ def test_the_most_urgent_key_comes_first_and_of_equals_the_one_due_longest(pipel
 
 
 def test_a_restricted_reserver_takes_the_most_urgent_of_its_own_first(pipeline: Pipeline) -> None:
-    pipeline.enqueue(*range(0, 20), priority=7)
+    pipeline.enqueue(*range(20), priority=7)
     pipeline.enqueue(*range(20, 40), priority=3)
     pipeline.enqueue(*range(40, 60), priority=5)
     jobs = pipeline.session(EVEN)

@@ -6,9 +6,9 @@ from typing import Any
 
 import psycopg
 import pymysql
-
 from populate_jobs import JobsTable
 from populate_jobs.connection import Result
+
 from tests.database.pipeline import Pipeline
 
 _NOWAIT_REFUSED = (1205, 3572, "55P03")

@@ -1,0 +1,15 @@
+"""How many random examples: few in every run, many with POPULATE_DEEP=1 set."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+_DEEP = os.environ.get("POPULATE_DEEP") == "1"
+_CHECKS = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
+
+
+def examples(quick: int, deep: int, **more: int) -> settings:
+    """Settings for a test that talks to a server: no deadline, and every failing example printed."""
+    return settings(
+        max_examples=deep if _DEEP else quick, deadline=None, suppress_health_check=_CHECKS, print_blob=True, **more
+    )
