@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from populate_operator.plan.scaling import Lull, Scale, look_limit, scale, wanted_workers
+from populate_operator.plan.scaling import Lull, Scale, look_limit, pinned, scale, wanted_workers
 from populate_operator.spec import Scaling
 
 from tests.unit.planning import NOW, after, before
@@ -35,16 +35,16 @@ def test_counting_no_further_than_the_limit_gives_the_same_answer() -> None:
 
 
 def test_grows_at_once() -> None:
-    assert scale(Scaling(), 8, None, current=1, busy=1, lull=None, now=NOW) == Scale(8, 8)
+    assert scale(Scaling(), 8, None, current=1, busy=1, lull=None, now=NOW) == Scale(8)
 
 
 def test_shrinks_only_after_the_delay_and_to_the_most_that_was_wanted_meanwhile() -> None:
     scaling = Scaling(scale_down_delay_seconds=60)
     first = scale(scaling, 2, None, current=8, busy=0, lull=None, now=NOW)
-    assert first == Scale(2, 8, Lull(NOW, 2))
+    assert first == Scale(8, Lull(NOW, 2))
     second = scale(scaling, 5, None, current=8, busy=0, lull=first.lull, now=after(30))
-    assert second == Scale(5, 8, Lull(NOW, 5))
-    assert scale(scaling, 0, None, current=8, busy=0, lull=second.lull, now=after(60)) == Scale(0, 5)
+    assert second == Scale(8, Lull(NOW, 5))
+    assert scale(scaling, 0, None, current=8, busy=0, lull=second.lull, now=after(60)) == Scale(5)
 
 
 def test_work_that_returns_ends_the_lull() -> None:
@@ -59,3 +59,13 @@ def test_never_stops_busy_workers_for_want_of_work() -> None:
 def test_a_lowered_max_workers_wins_over_busy_workers_and_needs_no_delay() -> None:
     assert scale(Scaling(max_workers=2), 6, None, current=6, busy=6, lull=None, now=NOW).replicas == 2
     assert scale(Scaling(max_workers=0), 6, None, current=6, busy=6, lull=None, now=NOW).replicas == 0
+
+
+@pytest.mark.parametrize(
+    ("rate", "concurrency", "expected"),
+    [(None, 1, 3), (0.0, 1, 3), (10.0, 1, 0), (0.1, 1, 0), (0.1, 4, 3), (0.01, 1, 3)],
+)
+def test_busy_workers_are_pinned_unless_their_keys_end_within_the_drain(
+    rate: float | None, concurrency: int, expected: int
+) -> None:
+    assert pinned(3, rate, concurrency, drain_seconds=30) == expected

@@ -4,8 +4,8 @@ import pytest
 from populate_operator.plan.share import Claim, share
 
 
-def claim(wanted: int, *, replicas: int = 0, busy: int = 0, slots: int = 1, priority: int = 5) -> Claim:
-    return Claim(slots, busy, wanted, max(replicas, wanted), priority)
+def claim(replicas: int, *, pinned: int = 0, slots: int = 1, priority: int = 5) -> Claim:
+    return Claim(slots, replicas, pinned, priority)
 
 
 @pytest.mark.parametrize(
@@ -16,15 +16,17 @@ def claim(wanted: int, *, replicas: int = 0, busy: int = 0, slots: int = 1, prio
         (4, [claim(1), claim(10)], [1, 3]),
         (1, [claim(5), claim(5)], [1, 0]),
         (1, [claim(5), claim(5, priority=1)], [0, 1]),
-        (2, [claim(0, replicas=2), claim(2)], [0, 2]),
-        (2, [claim(0, replicas=2), claim(1)], [1, 1]),
-        (2, [claim(2, busy=2), claim(2, priority=0)], [2, 0]),
+        (3, [claim(5), claim(5, priority=1)], [1, 2]),
+        (2, [claim(2, pinned=2), claim(2, priority=0)], [2, 0]),
+        (3, [claim(5, pinned=2), claim(5)], [2, 1]),
+        (4, [claim(5, pinned=2), claim(5)], [2, 2]),
         (2, [claim(5, slots=8)], [1]),
         (4, [claim(5, slots=3), claim(5)], [1, 1]),
+        (1, [claim(0, pinned=3)], [0]),
         (0, [], []),
     ],
 )
-def test_shares_slots_fairly_and_takes_idle_workers_before_refusing_wanted_ones(
+def test_shares_slots_fairly_and_leaves_pinned_workers_where_they_are(
     capacity: int, claims: list[Claim], expected: list[int]
 ) -> None:
     assert share(capacity, claims) == expected

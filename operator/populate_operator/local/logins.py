@@ -44,6 +44,11 @@ def settings_of(
     return [settings or own for settings in found]
 
 
+def all_given(jobs: Sequence[PopulateJob], manifest: Manifest, source: Source) -> bool:
+    """Whether no embedded database is needed."""
+    return all(_given(job, manifest, source) for job in jobs)
+
+
 def settings_without_manifest(source: Source, stack: contextlib.ExitStack) -> DatabaseSettings:
     """For tables that are named, not described: no database is made for them."""
     if source.secret_file or source.environ.get("DJ_HOST"):

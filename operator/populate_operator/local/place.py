@@ -50,12 +50,6 @@ class Place:
             self.logins[settings] = Login(settings)
         return self.logins[settings]
 
-    def folder(self, name: str) -> Path:
-        """Where a PopulateJob's files are kept."""
-        folder = self.data / "populatejobs" / name
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
-
     def log(self, name: str, slot: int) -> Path:
         self.logs.mkdir(parents=True, exist_ok=True)
         return self.logs / f"{name}-{slot}.log"
@@ -69,6 +63,13 @@ class Place:
 
     def starter(self, settings: DatabaseSettings) -> Callable[[list[str], Path], Process]:
         return functools.partial(self.start, settings)
+
+
+def folder(data: Path, name: str) -> Path:
+    """Where a PopulateJob's files are kept."""
+    found = data / "populatejobs" / name
+    found.mkdir(parents=True, exist_ok=True)
+    return found
 
 
 def environment(settings: DatabaseSettings, path: tuple[Path, ...]) -> Mapping[str, str]:

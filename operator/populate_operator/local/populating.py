@@ -19,15 +19,16 @@ from populate_operator.plan import Observation, Plan, Previous, Problem, Queue, 
 from populate_operator.plan.agenda import Step
 from populate_operator.plan.cadence import next_try
 from populate_operator.plan.lineage import Relative
-from populate_operator.plan.scaling import look_limit
+from populate_operator.plan.scaling import look_limit, pinned
 from populate_operator.plan.share import Claim
 from populate_operator.spec import PopulateJob, Spec
 
 from . import runs
 from .crew import Crew
 from .flight import Flight
-from .place import Place
+from .place import Place, folder
 from .process import Process, keep_small
+from .resolved import remember
 from .resolving import Resolving, refusal
 
 LOOK_EVERY = 0.5
@@ -42,8 +43,8 @@ class Populating:
         self._generation = job.generation
         self._place = place
         self._login = place.login(settings)
-        self._assignment = place.folder(job.name) / "assignment.json"
-        self._resolving = Resolving(place.starter(settings), place.folder(job.name) / "resolve.log")
+        self._assignment = folder(place.data, job.name) / "assignment.json"
+        self._resolving = Resolving(place.starter(settings), folder(place.data, job.name) / "resolve.log")
         self._flight = Flight(place.wake)
         self.crew = Crew(self._start_worker, place.run.host, job.spec.worker.drain_seconds)
         self._previous = Previous()
@@ -114,8 +115,19 @@ class Populating:
     @property
     def claim(self) -> Claim:
         assert self.plan is not None
-        size = self.plan.scale
-        return Claim(self.spec.worker.concurrency, len(self.plan.busy), size.wanted, size.replicas, self.spec.priority)
+        worker, rate = self.spec.worker, self._previous.memory.pace.settled_per_worker_second
+        held_fast = pinned(len(self.plan.busy), rate, worker.concurrency, worker.drain_seconds)
+        return Claim(worker.concurrency, self.plan.replicas, held_fast, self.spec.priority)
+
+    @property
+    def logs(self) -> Path:
+        return self._place.logs
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At the present pace, where that is known."""
+        rate = self._previous.memory.pace.settled_per_second
+        return self._unfinished / rate if rate and self._unfinished else None
 
     @property
     def _unfinished(self) -> int:
@@ -220,6 +232,7 @@ class Populating:
     def _was_resolved(self, document: ResolveDocument, now: datetime) -> None:
         self.resolved = Resolved(document, self._generation, now)
         self.refusal = self.error = self.database = self.refresh_problem = None
+        remember(self._place.data, self.name, self.spec, self._login.settings, document)
         write_assignment(self._assignment, Assignment(document, worker_settings(self.spec)))
 
     def _start_worker(self, host: str, slot: int) -> Process:

@@ -48,7 +48,7 @@ class Previous:
 
 @dataclass(frozen=True)
 class Plan:
-    scale: Scale
+    replicas: int
     busy: frozenset[str]
     """Hosts that hold keys: not the ones to stop first."""
     status: Mapping[str, Any]
@@ -58,10 +58,6 @@ class Plan:
     look_again_at: datetime
     outcome: Outcome | None
     memory: Memory
-
-    @property
-    def replicas(self) -> int:
-        return self.scale.replicas
 
 
 def plan(spec: Spec, seen: Observation, previous: Previous, now: datetime) -> Plan:
@@ -75,7 +71,7 @@ def plan(spec: Spec, seen: Observation, previous: Previous, now: datetime) -> Pl
     given_back = recoveries(seen)
     entries = agenda(spec, seen, over, worked_at)
     return Plan(
-        scale=size,
+        replicas=size.replicas,
         busy=frozenset(busy),
         status=status(previous.status, seen, found, size.replicas, pace, now),
         events=events(previous.conditions, found, (seen.replicas, size.replicas), given_back),
@@ -89,10 +85,10 @@ def plan(spec: Spec, seen: Observation, previous: Previous, now: datetime) -> Pl
 
 def _size(spec: Spec, seen: Observation, over: Outcome | None, pace: Pace, lull: Lull | None, now: datetime) -> Scale:
     if spec.suspend or over is not None or seen.resolved is None or seen.refusal is not None or _table_missing(seen):
-        return Scale(0, 0)
+        return Scale(0)
     if seen.queue is None or seen.database is not None:
         kept = min(seen.replicas, spec.scaling.max_workers)
-        return Scale(kept, kept)
+        return Scale(kept)
     held = own(seen)
     work = seen.queue.ready + sum(held.values())
     return scale(spec.scaling, work, pace.settled_per_worker_second, seen.replicas, len(held), lull, now)

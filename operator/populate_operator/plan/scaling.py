@@ -19,10 +19,7 @@ class Lull:
 
 @dataclass(frozen=True)
 class Scale:
-    wanted: int
-    """Workers the work asks for now."""
     replicas: int
-    """Workers to keep: no fewer than wanted."""
     lull: Lull | None = None
 
 
@@ -32,11 +29,11 @@ def scale(
     """`work` is keys ready or held by our workers; `rate` is keys a second one worker makes, where measured."""
     wanted = min(max(wanted_workers(scaling, work, rate), busy), scaling.max_workers)
     if wanted >= current:
-        return Scale(wanted, wanted)
+        return Scale(wanted)
     lull = replace(lull, most=max(lull.most, wanted)) if lull else Lull(now, wanted)
     if (now - lull.since).total_seconds() < scaling.scale_down_delay_seconds:
-        return Scale(wanted, min(current, scaling.max_workers), lull)
-    return Scale(wanted, min(lull.most, scaling.max_workers))
+        return Scale(min(current, scaling.max_workers), lull)
+    return Scale(min(lull.most, scaling.max_workers))
 
 
 def wanted_workers(scaling: Scaling, work: int, rate: float | None) -> int:
@@ -55,3 +52,8 @@ def keys_per_worker(scaling: Scaling, rate: float | None) -> float:
 def look_limit(scaling: Scaling, rate: float | None) -> int:
     """Ready rows beyond this number cannot change the answer: how far an observation needs to count."""
     return math.ceil(keys_per_worker(scaling, rate) * max(scaling.max_workers, 1))
+
+
+def pinned(busy: int, rate: float | None, concurrency: int, drain_seconds: float) -> int:
+    """Busy workers whose keys would be lost by draining them: all, unless keys are known to end within the drain."""
+    return 0 if rate and concurrency / rate <= drain_seconds else busy

@@ -1,0 +1,5 @@
+"""The command line, `populate` or `kubectl populate`."""
+
+from .main import main
+
+__all__ = ["main"]

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import populate_jobs
+
+from populate_operator.cli.exit_codes import ExitCode
+from populate_operator.cli.show import as_json, as_table
+from populate_operator.cli.subjects import Subject, subjects
+
+_COLUMNS = {
+    "NAME": "name",
+    "PROGRESS": "progress",
+    "PENDING": "pending",
+    "SCHEDULED": "scheduled",
+    "RUNNING": "reserved",
+    "ERRORS": "error",
+    "IGNORED": "ignored",
+}
+
+
+def main(args: argparse.Namespace) -> int:
+    with subjects(args) as found:
+        standings = [_standing(subject) for subject in found]
+    if args.output == "json":
+        as_json(standings)
+    else:
+        as_table(list(_COLUMNS), [[standing[field] for field in _COLUMNS.values()] for standing in standings])
+    return ExitCode.DONE
+
+
+def _standing(subject: Subject) -> dict[str, Any]:
+    counts = populate_jobs.counts(subject.jobs)
+    progress = populate_jobs.progress(subject.jobs)
+    return {
+        "name": subject.name,
+        "table": subject.jobs.document.target,
+        "total": progress.total,
+        "done": progress.done,
+        "progress": f"{progress.done}/{progress.total}",
+        "pending": counts.pending,
+        "scheduled": counts.scheduled,
+        "reserved": counts.reserved,
+        "error": counts.error,
+        "ignored": counts.ignore,
+        "hosts": populate_jobs.held(subject.jobs),
+    }
