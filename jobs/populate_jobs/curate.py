@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .finish import forget_attempts
 from .pages import page_by_page
 from .table import JobsTable
 from .types import Key
@@ -24,11 +23,10 @@ def reprioritize(jobs: JobsTable, priority: int, *, applied: int | None) -> int:
 
 
 def retry_errors(jobs: JobsTable, *, match: str | None = None) -> int:
-    """Error rows (those whose message contains `match`) are pending again, their attempts forgotten."""
+    """Error rows (those whose message contains `match`) are pending again, with all their attempts."""
 
     def change(keys: Sequence[Key]) -> int:
         condition, args = jobs.matching(keys)
-        forget_attempts(jobs, keys)
         return jobs.run("retry_keys", args, keys=condition).rowcount
 
     return page_by_page(jobs, "error_keys", [match or ""], change)

@@ -6,7 +6,7 @@ Before a failure or a release is recorded the target is asked: a key that is the
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .blob import pack_text
@@ -67,14 +67,29 @@ def fail(jobs: JobsTable, reservation: Reservation, failure: Failure, policy: Re
 
 def release(jobs: JobsTable, reservations: Sequence[Reservation]) -> list[Outcome]:
     """Gives keys back, pending at once and with no attempt counted: RELEASED, MADE or LOST, in the order given."""
+    return _unless_made(jobs, reservations, Outcome.RELEASED, lambda held: _mark_released(jobs, held))
+
+
+def end(jobs: JobsTable, reservations: Sequence[Reservation], reason: str) -> list[Outcome]:
+    """Records that workers died of these keys: ERROR, MADE or LOST, in the order given."""
+    return _unless_made(
+        jobs, reservations, Outcome.ERROR, lambda held: _mark_ended(jobs, held, Outcome.ERROR, shortened(reason))
+    )
+
+
+def _unless_made(
+    jobs: JobsTable,
+    reservations: Sequence[Reservation],
+    outcome: Outcome,
+    change: Callable[[Sequence[Reservation]], object],
+) -> list[Outcome]:
     owned = _owned(jobs, reservations)
     made = [held for held in reservations if owned.get(jobs.values(held.key))]
     unmade = [held for held in reservations if owned.get(jobs.values(held.key)) is False]
     _record_made(jobs, made, None)
     if unmade:
-        condition, args = jobs.fenced(unmade)
-        jobs.run("mark_released", args, fenced=condition)
-    outcomes = {True: Outcome.MADE, False: Outcome.RELEASED, None: Outcome.LOST}
+        change(unmade)
+    outcomes = {True: Outcome.MADE, False: outcome, None: Outcome.LOST}
     return [outcomes[owned.get(jobs.values(held.key))] for held in reservations]
 
 
@@ -95,7 +110,7 @@ def _record_made(jobs: JobsTable, made: Sequence[Reservation], durations: Mappin
         condition, args = jobs.fenced(made)
         cases, case_args = _duration_cases(jobs, made, durations)
         jobs.run("mark_success", [*case_args, *args], fenced=condition, durations=cases)
-    forget_attempts(jobs, [held.key for held in made if held.failed_before])
+    _forget_attempts(jobs, [held.key for held in made if held.failed_before])
 
 
 def _duration_cases(
@@ -118,8 +133,7 @@ def _record_empty(jobs: JobsTable, empty: Sequence[Reservation], on_empty: str) 
     kept = [held for held in empty if jobs.values(held.key) in wanted]
     outcome = Outcome.ERROR if on_empty == "Error" else Outcome.EMPTY
     if kept:
-        condition, args = jobs.fenced(kept)
-        jobs.run("mark_ended", [outcome.value, MADE_NOTHING, None, *args], fenced=condition)
+        _mark_ended(jobs, kept, outcome, MADE_NOTHING)
     verdicts = {True: outcome, False: Outcome.VANISHED}
     return {jobs.values(held.key): verdicts[jobs.values(held.key) in wanted] for held in empty}
 
@@ -127,29 +141,41 @@ def _record_empty(jobs: JobsTable, empty: Sequence[Reservation], on_empty: str) 
 def _record_failure(jobs: JobsTable, held: Reservation, failure: Failure, policy: RetryPolicy) -> Outcome:
     message = shortened(failure.message)
     stack = pack_text(failure.stack) if failure.stack else None
-    condition, args = jobs.fenced([held])
     delay = None
-    if worth_retrying(policy, failure):
-        delay = backoff(policy, _count_attempt(jobs, held.key), random.random())
+    if jobs.has_attempts and worth_retrying(policy, failure):
+        delay = backoff(policy, _attempts(jobs, held.key) + 1, random.random())
     if delay is None:
-        changed = jobs.run("mark_ended", ["error", message, stack, *args], fenced=condition)
-    else:
-        changed = jobs.run("mark_retry", [delay, message, stack, *args], fenced=condition)
-    if not changed.rowcount:
+        return Outcome.ERROR if _mark_ended(jobs, [held], Outcome.ERROR, message, stack) else Outcome.LOST
+    condition, args = jobs.fenced([held])
+    if not jobs.run("mark_retry", [delay, message, stack, *args], fenced=condition).rowcount:
         return Outcome.LOST
-    return Outcome.ERROR if delay is None else Outcome.RETRY
+    jobs.run("count_attempt", [jobs.name, jobs.hash(held.key)])
+    return Outcome.RETRY
 
 
-def _count_attempt(jobs: JobsTable, key: Key) -> int:
-    """How often the key has now failed. Without the attempts table none is known to be left."""
-    if not jobs.has_attempts:
-        return 1_000_000
-    identity = [jobs.name, jobs.hash(key)]
-    jobs.run("count_attempt", identity)
-    return int(jobs.run("attempts", identity).rows[0][0])
+def _attempts(jobs: JobsTable, key: Key) -> int:
+    """How often the key has failed so far."""
+    rows = jobs.run("attempts", [jobs.name, jobs.hash(key)]).rows
+    return int(rows[0][0]) if rows else 0
 
 
-def forget_attempts(jobs: JobsTable, keys: Sequence[Key]) -> None:
+def _mark_released(jobs: JobsTable, reservations: Sequence[Reservation]) -> None:
+    condition, args = jobs.fenced(reservations)
+    jobs.run("mark_released", args, fenced=condition)
+
+
+def _mark_ended(
+    jobs: JobsTable, reservations: Sequence[Reservation], outcome: Outcome, message: str, stack: bytes | None = None
+) -> int:
+    """To error or ignore: how many rows. Whoever makes them pending again gives them all attempts anew."""
+    condition, args = jobs.fenced(reservations)
+    changed = jobs.run("mark_ended", [outcome.value, message, stack, *args], fenced=condition).rowcount
+    if changed:
+        _forget_attempts(jobs, [held.key for held in reservations if held.failed_before])
+    return changed
+
+
+def _forget_attempts(jobs: JobsTable, keys: Sequence[Key]) -> None:
     if keys and jobs.has_attempts:
         hashes = ", ".join(["%s"] * len(keys))
         jobs.run("forget_attempts", [jobs.name, *(jobs.hash(key) for key in keys)], hashes=hashes)
@@ -162,14 +188,14 @@ def _delete(jobs: JobsTable, reservations: Sequence[Reservation]) -> None:
 
 
 def _what_became_of(jobs: JobsTable, missing: Sequence[Reservation]) -> dict[_Identity, Outcome]:
-    """Rows that are no longer ours: made, where the row is gone and the target has the key; else lost.
+    """Rows that are no longer ours: made, where the row is gone or says success and the target has the key; else lost.
 
-    The first is what a batch looks like whose own DELETE went through just before the connection broke.
+    The first is what a batch looks like that was recorded just before the connection broke.
     """
     if not missing:
         return {}
     keys = [held.key for held in missing]
-    made = _found(jobs, "in_target", keys) - _found(jobs, "in_jobs", keys)
+    made = _found(jobs, "in_target", keys) - _found(jobs, "unmade", keys)
     identities = [jobs.values(key) for key in keys]
     return {identity: Outcome.MADE if identity in made else Outcome.LOST for identity in identities}
 

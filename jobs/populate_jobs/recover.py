@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from .finish import release, shortened
+from .finish import end, release, shortened
 from .reserve import SUSPECT
 from .table import JobsTable
 from .types import Outcome, Recovered, Reservation
@@ -19,7 +19,7 @@ def recover(
     """Gives back what is reserved under exactly these hosts, except `but`; keys the target has are completed.
 
     With `suspect`, the reason its worker was killed for, each key runs alone the next time, so that the guilty one
-    is told from those that were merely held with it.
+    is told from those that were merely held with it: a key that was alone already ends as error with that reason.
     """
     if not hosts:
         return Recovered()
@@ -38,7 +38,9 @@ def recover_orphans(jobs: JobsTable, older_than: float, *, but_hosts_ending: str
 
 def _reservations(jobs: JobsTable, rows: Sequence[tuple[Any, ...]]) -> list[Reservation]:
     return [
-        Reservation(jobs.key(row), host, pid, connection_id, reserved_time, failed_before=bool(message))
+        Reservation(
+            jobs.key(row), host, pid, connection_id, reserved_time, bool(message), (message or "").startswith(SUSPECT)
+        )
         for row in rows
         for host, pid, connection_id, reserved_time, message in [row[-5:]]
     ]
@@ -49,12 +51,17 @@ def _give_back(jobs: JobsTable, held: Sequence[Reservation], suspect: str | None
     for start in range(0, len(held), _BATCH):
         batch = held[start : start + _BATCH]
         if suspect is not None:
+            guilty = [reservation for reservation in batch if reservation.suspect]
+            outcomes += end(jobs, guilty, suspect)
+            batch = [reservation for reservation in batch if not reservation.suspect]
             _mark_suspects(jobs, batch, suspect)
         outcomes += release(jobs, batch)
-    released, completed = outcomes.count(Outcome.RELEASED), outcomes.count(Outcome.MADE)
-    return Recovered(released, completed, released if suspect is not None else 0)
+    released = outcomes.count(Outcome.RELEASED)
+    suspects = released if suspect is not None else 0
+    return Recovered(released, outcomes.count(Outcome.MADE), suspects, outcomes.count(Outcome.ERROR))
 
 
 def _mark_suspects(jobs: JobsTable, batch: Sequence[Reservation], reason: str) -> None:
-    condition, args = jobs.fenced(batch)
-    jobs.run("mark_suspect", [shortened(SUSPECT + reason), *args], fenced=condition)
+    if batch:
+        condition, args = jobs.fenced(batch)
+        jobs.run("mark_suspect", [shortened(SUSPECT + reason), *args], fenced=condition)

@@ -83,6 +83,9 @@ class Recovered:
     released: int = 0
     completed: int = 0
     suspects: int = 0
+    """Of the released: those to be made alone next."""
+    ended: int = 0
+    """Suspects that their worker died of while they were alone: now error."""
 
 
 @dataclass(frozen=True)

@@ -83,8 +83,9 @@ SELECT DISTINCT {key} FROM {target} WHERE {keys}
 -- name: in_key_source
 SELECT DISTINCT {key} FROM ({key_source}) AS k WHERE {keys}
 
--- name: in_jobs
-SELECT {key} FROM {jobs} FORCE INDEX (PRIMARY) WHERE {keys}
+-- name: unmade
+-- Those that have a row, and not one that says success.
+SELECT {key} FROM {jobs} FORCE INDEX (PRIMARY) WHERE ({keys}) AND status <> 'success'
 
 -- name: delete_owned
 DELETE {jobs} FROM {jobs} FORCE INDEX (PRIMARY) WHERE {fenced}

@@ -71,8 +71,9 @@ SELECT DISTINCT {key} FROM {target} WHERE {keys}
 -- name: in_key_source
 SELECT DISTINCT {key} FROM ({key_source}) AS k WHERE {keys}
 
--- name: in_jobs
-SELECT {key} FROM {jobs} WHERE {keys}
+-- name: unmade
+-- Those that have a row, and not one that says success.
+SELECT {key} FROM {jobs} WHERE ({keys}) AND status <> 'success'
 
 -- name: delete_owned
 DELETE FROM {jobs} WHERE {fenced}
