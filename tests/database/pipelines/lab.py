@@ -8,15 +8,21 @@ schema = dj.Schema()
 
 SUBJECTS = [(1, 20.5, "wild type"), (2, 31.0, "100% pure"), (3, 25.0, "it's: new"), (83, 40.0, "wild type")]
 SESSIONS = [
-    (1, "first"), (1, "50% done"), (1, "it's late"), (2, "a:b"), (2, "first"), (3, 'say "hi"'), (83, "first"), (83, "ünï"),
+    (1, "first"), (1, "50% done"), (1, "it's late"), (2, "a:b"), (2, "first"), (3, 'say "hi"'), (83, "first"),
+    (83, "ünï"),
 ]  # fmt: skip
 
 
 def activate(name, connection=None):
     schema.activate(name, connection=connection)
-    Subject.insert(SUBJECTS, skip_duplicates=True)
-    Session.insert(((*key, key[0] % 2) for key in SESSIONS), skip_duplicates=True)
-    Visit.insert(((subject, session, subject % 3) for subject, session in SESSIONS[:4]), skip_duplicates=True)
+    fill(Subject, SUBJECTS)
+    fill(Session, [(subject, session, subject % 2) for subject, session in SESSIONS])
+    fill(Visit, [(subject, session, subject % 3) for subject, session in SESSIONS[:4]])
+
+
+def fill(table, rows):
+    names = table.heading.names
+    table.insert([dict(zip(names, row, strict=True)) for row in rows], skip_duplicates=True)
 
 
 @schema
@@ -57,7 +63,7 @@ class Visit(dj.Manual):
 @schema
 class Unrelated(dj.Lookup):
     definition = "colour : varchar(10)"
-    contents = (("red",),)
+    contents = ({"colour": "red"},)
 
 
 class Makes:

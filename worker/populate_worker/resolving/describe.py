@@ -10,14 +10,13 @@ from importlib import metadata
 from typing import Any
 
 import datajoint as dj
-from datajoint.declare import match_type
 from datajoint.errors import DataJointError
-from populate_jobs import Attribute, Connection, ResolveDocument
+from populate_jobs import Connection, ResolveDocument
 from populate_jobs.document import PROTOCOL
 from populate_jobs.errors import Contended, DatabaseError, DatabaseUnreachable, MissingGrant, ResolveRefused
 
 from .expressions import key_source, restricted, select, tables_read
-from .locate import database_reason
+from .jobs_table import declare
 from .restriction import Compiler
 from .server import identify
 
@@ -35,7 +34,7 @@ def describe(table: type[Any], request: Request, connection: Connection) -> Reso
     """Declares the jobs table where it is missing; raises ResolveRefused or a DatabaseError."""
     target = table()
     _refuse_other_server(target.connection, connection)
-    jobs, attributes = _jobs_table(target, request.table)
+    jobs, attributes = declare(target, request.table)
     names = [attribute.name for attribute in attributes]
     keys = key_source(target, request.table, names)
     compiler = Compiler(request.table, keys, jobs.full_table_name, attributes, connection)
@@ -67,51 +66,18 @@ def describe(table: type[Any], request: Request, connection: Connection) -> Reso
     )
 
 
-def _jobs_table(target: Any, path: str) -> tuple[Any, tuple[Attribute, ...]]:
-    _refuse_unsupported_key_types(target, path)
-    if not target.parents(primary=True):
-        raise ResolveRefused(
-            "JobsTableInvalid",
-            f"the primary key of {path} has no foreign key, so there is nothing to make it from: "
-            f"begin its definition with -> and a parent table",
-        )
-    try:
-        jobs = target.jobs
-        types = {name: attribute.original_type or attribute.type for name, attribute in jobs.heading.attributes.items()}
-    except Exception as error:
-        reason = database_reason(error) or "JobsTableInvalid"
-        raise ResolveRefused(reason, f"the jobs table of {path} cannot be declared: {error}") from error
-    return jobs, tuple(Attribute(name, types[name]) for name in jobs.primary_key)
-
-
-def _refuse_unsupported_key_types(target: Any, path: str) -> None:
-    for name in target.primary_key:
-        attribute = target.heading[name]
-        type_ = attribute.original_type or attribute.type
-        try:
-            match_type(type_)
-            supported = (target.adapter.backend, type_) != ("postgresql", "uuid")
-        except DataJointError:
-            supported = False
-        if not supported:
-            raise ResolveRefused(
-                "KeyTypeUnsupported",
-                f"key attribute {name} of {path} is {type_}: DataJoint {dj.__version__} cannot queue such keys on "
-                f"{target.adapter.backend}; integers, strings, dates and decimals work",
-            )
-
-
 def _refuse_other_server(theirs: Any, ours: Connection) -> None:
     """The lab's code may connect elsewhere than DJ_* says; names of one server may differ, so the servers are asked."""
-    told = (ours.settings.host, ours.settings.port)
-    if (theirs.conn_info["host"], theirs.conn_info["port"]) == told:
+    told = (ours.settings.host, ours.settings.port, ours.settings.database)
+    found = (theirs.conn_info["host"], theirs.conn_info["port"], theirs.conn_info["database_name"] or "")
+    if found == told:
         return
     sql = _WHERE[ours.backend]
     if theirs.adapter.backend != ours.backend or list(theirs.query(sql).fetchall()) != ours.execute(sql).rows:
         raise ResolveRefused(
             "OtherDatabase",
-            f"the class is connected to {theirs.conn_info['host']}:{theirs.conn_info['port']}, the PopulateJob names "
-            f"{told[0]}:{told[1]}: leave the host to DJ_HOST in the class's module",
+            f"the class is connected to {found[0]}:{found[1]} {found[2]}, and the PopulateJob names "
+            f"{told[0]}:{told[1]} {told[2]}: leave host and database to the DJ_* variables in the class's module",
         )
 
 

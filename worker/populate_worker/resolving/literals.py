@@ -63,12 +63,13 @@ def _date(value: object) -> str:
 
 def _datetime(value: object, decimals: str | None) -> str:
     found = re.fullmatch(_INSTANT, value) if isinstance(value, str) else None
+    fraction = (found["fraction"] or "").rstrip("0") if found else ""
     places = int(decimals or 0)
     try:
-        if found and len(found["fraction"] or "") <= places:
+        if found and len(fraction) <= places:
             day = datetime.date.fromisoformat(found["day"])
             time = datetime.time.fromisoformat(found["time"] or "00:00")
-            return f"{day} {time}" + (f".{found['fraction']}" if found["fraction"] else "")
+            return f"{day} {time}" + (f".{fraction}" if fraction else "")
     except ValueError:
         pass
     precision = f"with at most {places} decimals of a second" if places else "to the second"

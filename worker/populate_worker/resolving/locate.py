@@ -19,30 +19,40 @@ NAMES_LISTED = 20
 
 
 def import_auto_populated(path: str) -> type[Any]:
-    """The Computed or Imported class at `path`, with a make of its own and an activated schema."""
-    found = import_table(path)
+    """The Computed or Imported class at `path`, with a make and in an activated schema."""
+    found = _import_class(path)
     if not _is_auto_populated(found):
         raise ResolveRefused("NotAutoPopulated", _tier_message(path, found))
     if not _has_make(found):
         raise ResolveRefused(
             "MakeMissing", f"{path} has no make method: name the class that defines it, not a virtual module's copy"
         )
-    return found
+    return _activated(path, found)
 
 
 def import_table(path: str) -> type[Any]:
     """The DataJoint table class at `path`, of any tier, in an activated schema."""
+    return _activated(path, _import_class(path))
+
+
+def _import_class(path: str) -> type[Any]:
     found = _import(path)
-    if not _is_table(found):
-        what = _article(type(found).__name__)
-        raise ResolveRefused("TableNotFound", f"{path} is {what}, not a DataJoint table class")
-    if found.database is None:
+    if _is_table(found):
+        table: type[Any] = found
+        return table
+    instead = _instead(found) if isinstance(found, ModuleType) else ""
+    raise ResolveRefused(
+        "TableNotFound", f"{path} is {_article(type(found).__name__)}, not a DataJoint table class{instead}"
+    )
+
+
+def _activated(path: str, table: type[Any]) -> type[Any]:
+    if table.database is None:
         raise ResolveRefused(
             "SchemaNotActivated",
-            f"{path} belongs to no activated schema: decorate it with a dj.Schema, and have its schema activated "
+            f"{path} belongs to no activated schema: decorate it with a dj.Schema, and have that schema activated "
             f"whenever {path.rpartition('.')[0]} is imported",
         )
-    table: type[Any] = found
     return table
 
 
@@ -106,12 +116,19 @@ def _not_found(parent: Any, parent_path: str, missing: list[str]) -> ResolveRefu
     if len(missing) > 1 and hasattr(parent, "__path__"):
         submodules = [info.name for info in pkgutil.iter_modules(parent.__path__)]
         return ResolveRefused("ModuleNotFound", _no_module(f"{parent_path}.{name}", submodules))
-    tables = [table for table, value in vars(parent).items() if _is_table(value) and _is_auto_populated(value)]
-    listed = ", ".join(tables[:NAMES_LISTED]) + (", ..." if len(tables) > NAMES_LISTED else "")
     return ResolveRefused(
-        "TableNotFound",
-        f"{parent_path} has no {name}{near(name, tables)}; auto-populated tables there: {listed or 'none'}",
+        "TableNotFound", f"{parent_path} has no {name}{near(name, _auto_populated_in(parent))}{_instead(parent)}"
     )
+
+
+def _instead(parent: Any) -> str:
+    names = _auto_populated_in(parent)
+    listed = ", ".join(names[:NAMES_LISTED]) + (", ..." if len(names) > NAMES_LISTED else "")
+    return f"; auto-populated tables there: {listed or 'none'}"
+
+
+def _auto_populated_in(parent: Any) -> list[str]:
+    return [name for name, value in vars(parent).items() if _is_table(value) and _is_auto_populated(value)]
 
 
 def _no_module(name: str, names: list[str]) -> str:
@@ -134,7 +151,8 @@ def _is_table(value: object) -> bool:
 
 
 def _is_auto_populated(table: type[Any]) -> bool:
-    return issubclass(table, (dj.Computed, dj.Imported))
+    tiers = (dj.Computed, dj.Imported)
+    return issubclass(table, tiers) and table not in tiers
 
 
 def _has_make(table: type[Any]) -> bool:
