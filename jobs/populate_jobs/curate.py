@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .pages import page_by_page
+from .pages import page_by_page, some_at_a_time
 from .table import JobsTable
 from .types import Key
 
@@ -43,10 +43,13 @@ def ignore_errors(jobs: JobsTable, *, match: str | None = None) -> int:
 
 
 def ignore(jobs: JobsTable, keys: Sequence[Key]) -> int:
-    """Sets keys aside, queued or not, unless they are reserved now."""
+    """Sets keys aside, queued or not, unless they are reserved now; how many are aside then."""
     value = f"({', '.join(['%s'] * len(jobs.attributes))}, 'ignore', {_DEFAULT_PRIORITY})"
-    args = [field for key in keys for field in jobs.values(key)]
-    if not keys:
-        return 0
-    jobs.run("ignore_keys", args, key_values=", ".join([value] * len(keys)))
-    return len(keys)
+
+    def change(keys: Sequence[Key]) -> int:
+        condition, args = jobs.matching(keys)
+        jobs.run("ignore_keys", args, key_values=", ".join([value] * len(keys)))
+        return int(jobs.run("count_ignored", args, keys=condition).rows[0][0])
+
+    distinct = {jobs.values(key): key for key in keys}
+    return some_at_a_time(list(distinct.values()), change)

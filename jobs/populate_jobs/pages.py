@@ -20,9 +20,14 @@ def page_by_page(jobs: JobsTable, select: str, args: Sequence[Any], change: Call
     changed = 0
     while True:
         keys = [jobs.key(row) for row in jobs.run(select, [*args, PAGE]).rows]
-        starts = range(0, len(keys), KEYS_A_STATEMENT)
-        now = sum(change(keys[start : start + KEYS_A_STATEMENT]) for start in starts)
+        now = some_at_a_time(keys, change)
         changed += now
         # A whole page that others changed first would otherwise come for ever.
         if len(keys) < PAGE or not now:
             return changed
+
+
+def some_at_a_time(keys: Sequence[Key], change: Callable[[Sequence[Key]], int]) -> int:
+    """Calls `change` with as many keys as one statement takes; the sum of what it returns."""
+    starts = range(0, len(keys), KEYS_A_STATEMENT)
+    return sum(change(keys[start : start + KEYS_A_STATEMENT]) for start in starts)

@@ -225,6 +225,9 @@ INSERT INTO {jobs} ({key}, status, priority)
 VALUES {key_values}
 ON DUPLICATE KEY UPDATE status = IF({jobs}.status = 'reserved', {jobs}.status, 'ignore')
 
+-- name: count_ignored
+SELECT COUNT(*) FROM {jobs} FORCE INDEX (PRIMARY) WHERE ({keys}) AND status = 'ignore'
+
 -- name: re_pend_keys
 -- As DataJoint does by deleting and inserting: nothing of the earlier run is left.
 UPDATE {jobs} FORCE INDEX (PRIMARY)

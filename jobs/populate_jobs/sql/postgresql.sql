@@ -222,6 +222,9 @@ INSERT INTO {jobs} AS j ({key}, status, priority)
 VALUES {key_values}
 ON CONFLICT ({key}) DO UPDATE SET status = 'ignore' WHERE j.status <> 'reserved'
 
+-- name: count_ignored
+SELECT COUNT(*) FROM {jobs} WHERE ({keys}) AND status = 'ignore'
+
 -- name: re_pend_keys
 -- As DataJoint does by deleting and inserting: nothing of the earlier run is left.
 UPDATE {jobs}
