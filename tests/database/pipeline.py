@@ -126,6 +126,14 @@ class Pipeline:
             sql = f"INSERT INTO {self._jobs} ({columns}) VALUES ({places})"
             cursor.executemany(sql, [tuple(row.values()) for row in rows])
 
+    def change(self, *keys: Any, **columns: Any) -> None:
+        """Columns of these rows of the jobs table, of all when none is named."""
+        assignments = ", ".join(f"{self.quoted(name)} = %s" for name in columns)
+        for key in [self.key(key) for key in keys] or [{}]:
+            condition = " AND ".join(f"{self.quoted(name)} = %s" for name in key) or "1 = 1"
+            args = [*columns.values(), *key.values()]
+            self.execute(f"UPDATE {self._jobs} SET {assignments} WHERE {condition}", args)
+
     def rows(self) -> dict[Identity, Row]:
         """The whole jobs table, by key."""
         with self._admin.cursor() as cursor:

@@ -1,0 +1,148 @@
+"""Rows whose worker is gone: given back, except what is still held, is done, or is not ours."""
+
+import pytest
+from populate_jobs import Holder, JobsTable, Recovered, complete, recover, recover_orphans, reserve
+
+from tests.database.pipeline import ANNA, BERT, Pipeline, reserve_one, seconds, values
+
+
+@pytest.fixture
+def jobs(pipeline: Pipeline) -> JobsTable:
+    """With six keys to do."""
+    pipeline.add(*range(6))
+    pipeline.enqueue(*range(6))
+    return pipeline.session()
+
+
+def test_only_rows_of_exactly_these_hosts_are_given_back(pipeline: Pipeline, jobs: JobsTable) -> None:
+    reserve(jobs, ANNA, 2)
+    reserve(jobs, BERT, 2)
+    reserve(jobs, Holder(f"not-{ANNA.host}", 1), 2)
+    before = pipeline.rows()
+    assert recover(jobs, [ANNA.host, "nobody"]) == Recovered(released=2)
+    after = pipeline.rows()
+    changed = {key for key, row in after.items() if row != before[key]}
+    assert changed == {key for key, row in before.items() if row["host"] == ANNA.host}
+    assert {after[key]["status"] for key in changed} == {"pending"}
+
+
+def test_no_host_is_nobody(pipeline: Pipeline, jobs: JobsTable) -> None:
+    reserve(jobs, ANNA, 6)
+    assert recover(jobs, []) == Recovered()
+    assert set(pipeline.statuses().values()) == {"reserved"}
+
+
+def test_keys_that_the_target_has_are_completed(pipeline: Pipeline, jobs: JobsTable) -> None:
+    held = reserve(jobs, ANNA, 4)
+    pipeline.make(*values(held[:3]))
+    assert recover(jobs, [ANNA.host]) == Recovered(released=1, completed=3)
+    assert len(pipeline.rows()) == 3
+
+
+def test_what_is_still_held_stays(pipeline: Pipeline, jobs: JobsTable) -> None:
+    held = reserve(jobs, ANNA, 6)
+    assert recover(jobs, [ANNA.host], but=held[:2]) == Recovered(released=4)
+    assert [key for key, status in pipeline.statuses().items() if status == "reserved"] == sorted(values(held[:2]))
+    pipeline.make(*values(held[:2]))
+    assert [outcome.name for outcome in complete(jobs, [(one, 1.0) for one in held[:2]])] == ["MADE", "MADE"]
+
+
+def test_an_earlier_reservation_of_a_key_protects_no_later_one(pipeline: Pipeline, jobs: JobsTable) -> None:
+    held = reserve(jobs, ANNA, 6)
+    pipeline.change(reserved_time=held[0].reserved_time + seconds(1))
+    assert recover(jobs, [ANNA.host], but=held) == Recovered(released=6)
+
+
+def test_more_rows_than_one_statement_takes_are_given_back(pipeline: Pipeline) -> None:
+    pipeline.enqueue(*range(1000))
+    jobs = pipeline.session()
+    reserve(jobs, ANNA, 1000)
+    assert recover(jobs, [ANNA.host]) == Recovered(released=1000)
+
+
+def test_suspects_carry_the_reason_and_are_no_attempt(pipeline: Pipeline, jobs: JobsTable) -> None:
+    reserve(jobs, ANNA, 2)
+    assert recover(jobs, [ANNA.host], suspect="OOMKilled at 100 % of 'limit'") == Recovered(released=2, suspects=2)
+    messages = [row["error_message"] for row in pipeline.rows().values()]
+    assert sorted(messages) == [""] * 4 + ["Suspect: OOMKilled at 100 % of 'limit'"] * 2
+    assert pipeline.attempts() == []
+
+
+def test_a_worker_that_was_evicted_makes_no_suspects(pipeline: Pipeline, jobs: JobsTable) -> None:
+    reserve(jobs, ANNA, 2)
+    recover(jobs, [ANNA.host])
+    assert not any(row["error_message"] for row in pipeline.rows().values())
+    assert len(reserve(jobs, BERT, 6)) == 6
+
+
+def test_a_key_that_kills_its_worker_when_alone_ends_as_error_and_no_innocent_does(
+    pipeline: Pipeline, jobs: JobsTable
+) -> None:
+    guilty = 3
+    for _ in range(20):
+        held = reserve(jobs, ANNA, 3)
+        if not held:
+            break
+        if guilty in values(held):
+            recover(jobs, [ANNA.host], suspect="OOMKilled")
+        else:
+            pipeline.make(*values(held))
+            complete(jobs, [(reservation, 1.0) for reservation in held])
+    assert pipeline.statuses() == {guilty: "error"}
+    assert pipeline.row(guilty)["error_message"] == "OOMKilled"
+
+
+def test_a_suspect_whose_worker_was_evicted_stays_a_suspect(pipeline: Pipeline, jobs: JobsTable) -> None:
+    pipeline.change(0, priority=0)
+    reserve(jobs, ANNA, 1)
+    recover(jobs, [ANNA.host], suspect="OOMKilled")
+    assert reserve_one(jobs).suspect
+    assert recover(jobs, [ANNA.host]) == Recovered(released=1)
+    assert reserve_one(jobs).suspect
+
+
+def test_a_suspect_that_the_target_has_is_completed(pipeline: Pipeline, jobs: JobsTable) -> None:
+    pipeline.change(0, priority=0)
+    reserve(jobs, ANNA, 1)
+    recover(jobs, [ANNA.host], suspect="OOMKilled")
+    pipeline.make(*values([reserve_one(jobs)]))
+    assert recover(jobs, [ANNA.host], suspect="OOMKilled") == Recovered(completed=1)
+    assert len(pipeline.rows()) == 5
+
+
+def test_rows_reserved_by_datajoint_are_not_ours_to_recover(pipeline: Pipeline, jobs: JobsTable) -> None:
+    for key in (0, 1):
+        assert pipeline.jobs.reserve({"subject_id": key})
+    before = pipeline.rows()
+    assert recover(jobs, [ANNA.host]) == Recovered()
+    assert recover_orphans(jobs, 3600, but_hosts_ending=".lab.test") == Recovered()
+    assert pipeline.rows() == before
+
+
+def test_foreign_rows_past_their_time_are_given_back_and_ours_are_not(pipeline: Pipeline, jobs: JobsTable) -> None:
+    for key in (0, 1):
+        assert pipeline.jobs.reserve({"subject_id": key})
+    ours = values(reserve(jobs, ANNA, 2))
+    long_ago = pipeline.now() - seconds(3700)
+    pipeline.change(1, *ours, reserved_time=long_ago)
+    assert recover_orphans(jobs, 3600, but_hosts_ending=".lab.test") == Recovered(released=1)
+    statuses = pipeline.statuses()
+    assert (statuses[0], statuses[1]) == ("reserved", "pending")
+    assert {statuses[key] for key in ours} == {"reserved"}
+
+
+def test_foreign_rows_outside_the_restriction_are_left_to_others(pipeline: Pipeline, jobs: JobsTable) -> None:
+    for key in (0, 1):
+        assert pipeline.jobs.reserve({"subject_id": key})
+    pipeline.change(0, 1, reserved_time=pipeline.now() - seconds(3700))
+    restricted = pipeline.session("subject_id = 1")
+    assert recover_orphans(restricted, 3600, but_hosts_ending=".lab.test") == Recovered(released=1)
+    assert pipeline.statuses()[0] == "reserved"
+
+
+def test_a_foreign_row_that_the_target_has_is_completed(pipeline: Pipeline, jobs: JobsTable) -> None:
+    assert pipeline.jobs.reserve({"subject_id": 0})
+    pipeline.change(0, reserved_time=pipeline.now() - seconds(3700))
+    pipeline.make(0)
+    assert recover_orphans(jobs, 3600, but_hosts_ending=".lab.test") == Recovered(completed=1)
+    assert 0 not in pipeline.statuses()
