@@ -1,4 +1,4 @@
-"""`python -m bench [queue] [workers] [--engine NAME ...]`: measures, prints the table, writes results/latest.json."""
+"""`python -m bench [queue] [workers] [--engine NAME ...]`: measures, prints the table, writes results/latest.json and .md."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def main() -> None:
         print(figure, flush=True)
         figures.append(figure)
     print_table(figures)
-    print("written:", keep(figures, {(figure.name, figure.backend) for figure in figures}))
+    print("written:", keep(figures))
 
 
 def _measure(options: argparse.Namespace) -> Iterator[Figure]:

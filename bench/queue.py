@@ -96,7 +96,7 @@ def _contention(bench: Bench) -> Iterator[Figure]:
         ("one_percent", [one] * 16),
         ("two_populatejobs", [one] * 8 + [other] * 8),
     ):
-        seconds = reservers.measure(bench.settings, documents, n=16, rounds=30)
+        seconds = reservers.measure(bench.settings, documents, n=16, rounds=30, pause=0.05)
         median = 1000 * reservers.quantile(seconds, 50)
         yield alone(f"reserve_16_{name}_{kind}_ms", engine, 16, median, "<= 10")
 

@@ -41,24 +41,37 @@ def alone(name: str, backend: str, workers: int, ours: float, limit: str) -> Fig
 
 
 def print_table(figures: Sequence[Figure]) -> None:
-    rows = [("name", "backend", "workers", "ours", "peer", "ratio", "limit", "")]
-    for figure in figures:
-        peer = "" if figure.peer is None else f"{figure.peer:.4g}"
-        verdict = "" if figure.holds else "OVER"
-        numbers = (f"{figure.ours:.4g}", peer, f"{figure.ratio:.4g}")
-        rows.append((figure.name, figure.backend, str(figure.workers), *numbers, figure.limit, verdict))
+    rows = _rows(figures)
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def keep(figures: Sequence[Figure], measured: set[tuple[str, str]]) -> Path:
-    """Writes latest.json; figures of (name, backend) pairs that were not `measured` now stay from before."""
+def keep(figures: Sequence[Figure]) -> Path:
+    """Writes latest.json, and latest.md to read; earlier figures of what was not measured now stay."""
     path = RESULTS / "latest.json"
-    earlier = json.loads(path.read_text()) if path.exists() else []
-    kept = [figure for figure in earlier if (figure["name"], figure["backend"]) not in measured]
-    rows = kept + [dataclasses.asdict(figure) for figure in figures]
-    rows.sort(key=lambda row: (row["name"], row["backend"], row["workers"]))
+    measured = {(figure.name, figure.backend) for figure in figures}
+    earlier = [Figure(**row) for row in json.loads(path.read_text())] if path.exists() else []
+    kept = [figure for figure in earlier if (figure.name, figure.backend) not in measured]
+    everything = sorted([*kept, *figures], key=lambda figure: (figure.name, figure.backend, figure.workers))
     RESULTS.mkdir(exist_ok=True)
-    path.write_text("[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n")
+    lines = (json.dumps(dataclasses.asdict(figure)) for figure in everything)
+    path.write_text("[\n" + ",\n".join(lines) + "\n]\n")
+    path.with_suffix(".md").write_text(_markdown(everything))
     return path
+
+
+def _rows(figures: Sequence[Figure]) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [("name", "backend", "workers", "ours", "peer", "ratio", "limit", "")]
+    for figure in figures:
+        peer = "" if figure.peer is None else f"{figure.peer:.4g}"
+        numbers = (f"{figure.ours:.4g}", peer, f"{figure.ratio:.4g}")
+        verdict = "" if figure.holds else "OVER"
+        rows.append((figure.name, figure.backend, str(figure.workers), *numbers, figure.limit, verdict))
+    return rows
+
+
+def _markdown(figures: Sequence[Figure]) -> str:
+    head, *rows = _rows(figures)
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
