@@ -1,4 +1,4 @@
-"""`python -m bench [queue] [workers] [--engine NAME ...]`: measures, prints the table, writes results/latest.json and .md."""
+"""`python -m bench [queue] [workers] [--engine NAME ...]`: measures, prints the table, writes it to results/."""
 
 from __future__ import annotations
 
