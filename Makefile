@@ -64,7 +64,7 @@ $(VENV)/.locked: requirements.lock
 	@rm -rf $(VENV)
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 10) or sys.exit("Python 3.10 or newer is needed: make PYTHON=...")'
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Installing python3-venv (apt-get)"; \
-	  apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes python3-venv; }
+	  apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes python3-venv >/dev/null; }
 	@echo "Making a virtual environment in $(VENV) from requirements.lock (1 to 2 minutes the first time)"
 	@$(PYTHON) -m venv $(VENV)
 	@pip install --quiet --require-hashes --requirement requirements.lock
