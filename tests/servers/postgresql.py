@@ -21,11 +21,9 @@ class PostgreSQL:
     def create(cls, product: Product, port: int, data: Path) -> "PostgreSQL":
         server = cls(product.name, str(data), product.arguments("127.0.0.1", port))
         make_folder(data)
-        password = data.with_suffix(".password")
-        password.write_text(PASSWORD)
-        login = (f"--username={product.user}", f"--pwfile={password}", "--auth=scram-sha-256")
-        run(f"{_binaries(product.name)}/initdb", f"--pgdata={data}", *login, "--encoding=UTF8", "--no-locale")
-        password.unlink()
+        login = (f"--username={product.user}", "--pwfile=/dev/stdin", "--auth=scram-sha-256")
+        options = (f"--pgdata={data}", *login, "--encoding=UTF8", "--no-locale")
+        run(f"{_binaries(product.name)}/initdb", *options, stdin=PASSWORD)
         server.start()
         return server
 
