@@ -1,0 +1,147 @@
+"""The runner dies, or the supervisor does: the key that did it is told from those that were merely there."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.servers.host import wait_until
+from tests.worker.lab import Lab
+
+MEMORY_CONTROLLER = Path("/sys/fs/cgroup/memory")
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "message"),
+    [
+        ("segfault", "Runner killed by SIGSEGV"),
+        ("exit", "Runner exited with code 3 in make (os._exit, or a fatal error)"),
+        ("killed", "Runner killed by SIGKILL, likely out of memory: raise the worker's memory limit"),
+    ],
+)
+def test_a_make_that_takes_its_process_with_it_is_an_error_and_the_rest_is_made(
+    lab: Lab, behaviour: str, message: str
+) -> None:
+    lab.fill("insert", "insert", behaviour, "insert", "insert")
+    with lab.worker() as worker:
+        lab.until_done(left={3: "error"})
+        worker.stop()
+    assert lab.rows() == {3: ("error", message)}
+    assert lab.made() == [1, 2, 4, 5]
+    assert lab.started_again() == {}
+
+
+def test_a_runner_killed_from_outside_while_idle_is_started_again(lab: Lab) -> None:
+    with lab.worker() as worker:
+        lab.fill("insert")
+        lab.until_done()
+        (first,) = worker.runners()
+        os.kill(first, signal.SIGKILL)
+        wait_until(lambda: worker.runners() not in ([first], []), "another runner")
+        lab.use(lab.folder)
+        lab.fill("insert")
+        lab.until_done()
+        worker.stop()
+
+
+def test_a_make_killed_in_company_is_made_again_alone(lab: Lab) -> None:
+    lab.fill("wait", "killed_in_company", "insert")
+    with lab.worker(concurrency=2) as worker:
+        lab.until_in_make(1)
+        wait_until(lambda: lab.rows().get(2, ("", ""))[1].startswith("Suspect: Runner killed by SIGKILL"), "a suspect")
+        assert lab.statuses()[2] == "pending"
+        lab.let(1)
+        lab.until_done()
+        worker.stop()
+    assert lab.made() == [1, 2, 3]
+    assert lab.started_again() == {2: 2}
+
+
+def test_a_make_that_is_killed_again_when_alone_is_an_error(lab: Lab) -> None:
+    lab.fill("wait", "killed")
+    with lab.worker(concurrency=2) as worker:
+        lab.until_in_make(1)
+        wait_until(lambda: lab.starts().get(2) == 1, "the first start")
+        lab.let(1)
+        lab.until_done(left={2: "error"})
+        worker.stop()
+    assert lab.made() == [1]
+    assert lab.started_again() == {2: 2}
+
+
+def test_what_a_dead_runner_started_does_not_outlive_it(lab: Lab) -> None:
+    lab.fill("leaves_a_child")
+    with lab.worker() as worker:
+        lab.until_done(left={1: "error"})
+        child = int((lab.folder / "child").read_text())
+        wait_until(lambda: not alive(child), "the child's end")
+        worker.stop()
+
+
+def test_a_killed_supervisor_takes_its_runner_along_and_its_successor_gives_back_its_keys(lab: Lab) -> None:
+    lab.fill("insert", "insert", "wait", "insert", "insert")
+    with lab.worker() as worker:
+        lab.until_in_make(3)
+        (runner,) = worker.runners()
+        worker.kill()
+        wait_until(lambda: not alive(runner), "the runner's end")
+        assert "reserved" in lab.statuses().values()
+    lab.let(3)
+    with lab.worker() as successor:
+        lab.until_done()
+        successor.stop()
+    assert "found rows reserved in our name" in successor.log
+    assert lab.made() == [1, 2, 3, 4, 5]
+    assert lab.started_again() == {3: 2}
+
+
+def test_a_key_that_was_committed_before_its_worker_was_killed_is_not_made_again(lab: Lab) -> None:
+    lab.fill(*["insert"] * 100)
+    with lab.worker() as worker:
+        wait_until(lambda: len(lab.made()) > 10, "some keys made")
+        worker.kill()
+    returned = {item for what, item, _ in lab.ledger() if what == "return"}
+    with lab.worker() as successor:
+        lab.until_done()
+        successor.stop()
+    assert lab.made() == list(range(1, 101))
+    again = lab.started_again()
+    assert len(again) <= 1, "only the one that was being made"
+    assert not set(again) & (returned - {max(returned)})
+
+
+def test_a_class_that_cannot_be_imported_ends_the_worker_and_keeps_no_key(lab: Lab) -> None:
+    lab.fill("insert")
+    with lab.worker(environment={"PIPELINE_BROKEN": "no such library"}) as worker:
+        assert worker.exit_code() == 4
+    assert "ImportError: no such library" in worker.log
+    assert lab.statuses() == {1: "pending"}
+
+
+@pytest.fixture
+def memory_group(tmp_path: Path) -> Iterator[Path]:
+    """A control group with 300 MB, of the kernel's own."""
+    if not os.access(MEMORY_CONTROLLER, os.W_OK):
+        pytest.skip("no writable memory controller")
+    group = MEMORY_CONTROLLER / f"populate-{os.getpid()}"
+    group.mkdir()
+    (group / "memory.limit_in_bytes").write_text(str(300 << 20))
+    yield group
+    wait_until(lambda: not (group / "cgroup.procs").read_text(), "an empty control group")
+    group.rmdir()
+
+
+def test_a_make_that_uses_too_much_memory_is_killed_by_the_kernel_and_says_so(lab: Lab, memory_group: Path) -> None:
+    lab.fill("hog", "insert")
+    with lab.worker(environment={"MEMORY_GROUP": str(memory_group)}) as worker:
+        lab.until_done(left={1: "error"})
+        worker.stop()
+    assert "SIGKILL, likely out of memory" in lab.rows()[1][1]
+    assert lab.made() == [2]
+
+
+def alive(pid: int) -> bool:
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
