@@ -51,6 +51,6 @@ def _chunks(size: int) -> Iterator[tuple[int, int]]:
 
 
 def _name(jobs: JobsTable) -> str:
-    # PostgreSQL keeps temporary tables in a schema of the session's own.
-    name = jobs.quoted(STAGE)
-    return name if jobs.connection.backend == "postgresql" else f"{jobs.quoted(jobs.document.schema)}.{name}"
+    # In the session's own schema on PostgreSQL: a plain name could be that of somebody's table.
+    schema = "pg_temp" if jobs.connection.backend == "postgresql" else jobs.quoted(jobs.document.schema)
+    return f"{schema}.{jobs.quoted(STAGE)}"
