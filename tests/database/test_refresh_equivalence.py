@@ -3,13 +3,14 @@
 import dataclasses
 import datetime
 import itertools
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from populate_jobs import Refreshed, refresh, stage
+from populate_jobs import Refreshed, pages, refresh, stage
 
 from tests.database.depth import examples
 from tests.database.pipeline import Identity, Pipeline, Row, seconds
@@ -50,7 +51,10 @@ CASES = [
     for subject, made in (("absent", False), *itertools.product(("excluded", "included"), (False, True)))
     for job in JOBS
 ]
-EVERY_CASE: State = {(10 + number % 20, f"{SESSIONS[number % 2]}{number}"): case for number, case in enumerate(CASES)}
+MANY_NEW = [Case()] * 20
+EVERY_CASE: State = {
+    (10 + number % 20, f"{SESSIONS[number % 2]}{number}"): case for number, case in enumerate(CASES + MANY_NEW)
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,22 +118,30 @@ def test_random_states_become_what_datajoint_makes_of_them(copies: Copies, state
     _check(copies, state, arguments)
 
 
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than three keys are many."""
+    monkeypatch.setattr(sys.modules["populate_jobs.refresh"], "FEW", 3)
+    monkeypatch.setattr(stage, "CHUNK", 4)
+    monkeypatch.setattr(pages, "PAGE", 7)
+    monkeypatch.setattr(pages, "KEYS_A_STATEMENT", 3)
+
+
+@pytest.mark.usefixtures("few")
 @pytest.mark.parametrize("restriction", RESTRICTIONS)
-def test_without_the_right_to_temporary_tables_it_does_the_same(
-    copies: Copies, restriction: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stage, "PAGE", 7)
-    monkeypatch.setattr(stage, "KEYS_A_STATEMENT", 3)
+def test_many_keys_become_the_same_as_few(copies: Copies, restriction: str) -> None:
+    did = _check(copies, EVERY_CASE, Arguments(restriction, 3600, True))
+    assert did.added > 3
+    assert did.staged
+
+
+@pytest.mark.usefixtures("few")
+@pytest.mark.parametrize("restriction", RESTRICTIONS)
+def test_without_the_right_to_temporary_tables_they_become_the_same(copies: Copies, restriction: str) -> None:
     with user(copies.ours) as login:
         did = _check(copies, EVERY_CASE, Arguments(restriction, 3600, True), **login)
+    assert did.added > 3
     assert not did.staged
-
-
-def test_in_small_chunks_it_does_the_same(copies: Copies, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stage, "CHUNK", 4)
-    monkeypatch.setattr(stage, "KEYS_A_STATEMENT", 3)
-    did = _check(copies, EVERY_CASE, Arguments("", 3600, True))
-    assert did.staged
 
 
 def _check(copies: Copies, state: State, arguments: Arguments, **login: str) -> Refreshed:
