@@ -42,6 +42,7 @@ _KINDS: dict[int, type[DatabaseError]] = {
     CR.CR_CONN_HOST_ERROR: DatabaseUnreachable,
     CR.CR_SERVER_GONE_ERROR: DatabaseUnreachable,
     CR.CR_SERVER_LOST: DatabaseUnreachable,
+    CR.CR_SSL_CONNECTION_ERROR: DatabaseUnreachable,  # no TLS there, or a certificate that cannot be verified
     ER.CON_COUNT_ERROR: DatabaseUnreachable,
     ER.SERVER_SHUTDOWN: DatabaseUnreachable,
     1203: DatabaseUnreachable,  # more connections than the user may have
