@@ -31,16 +31,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
     """The shared server of each engine in turn; not to be stopped."""
-    yield from _opened(request, borrow(request.param))
+    yield from opened(request, borrow(request.param))
 
 
 @pytest.fixture
 def own_server(request: pytest.FixtureRequest) -> Iterator[Server]:
     """A private server of each engine in turn, for tests that stop or kill it."""
-    yield from _opened(request, serve(request.param))
+    yield from opened(request, serve(request.param))
 
 
-def _opened(request: pytest.FixtureRequest, opening: AbstractContextManager[Server]) -> Iterator[Server]:
+def opened(request: pytest.FixtureRequest, opening: AbstractContextManager[Server]) -> Iterator[Server]:
     """Skip, and say so at the end, where the server cannot be had; in CI fail unless that is excused."""
     try:
         with opening as running:

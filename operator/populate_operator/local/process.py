@@ -24,16 +24,18 @@ class Process:
     def __init__(self, command: list[str], environment: Mapping[str, str], output: Path | None, keep_open: int) -> None:
         """`keep_open` is a file descriptor that the process inherits."""
         self.output = output
+        lifeline, self._lifeline = os.pipe()
         with contextlib.ExitStack() as stack:
+            stack.callback(os.close, lifeline)
             to = stack.enter_context(output.open("ab")) if output else sys.stderr
             self._popen = subprocess.Popen(
-                [sys.executable, "-I", "-S", tied.__file__, str(os.getpid()), *command],
+                [sys.executable, "-I", "-S", tied.__file__, str(lifeline), *command],
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=to,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                pass_fds=(keep_open,),
+                pass_fds=(keep_open, lifeline),
             )
 
     @property
@@ -42,20 +44,17 @@ class Process:
 
     def poll(self) -> int | None:
         """The exit status, negative for a signal; None while it lives."""
-        return self._popen.poll()
+        status = self._popen.poll()
+        if status is not None and self._lifeline >= 0:
+            os.close(self._lifeline)
+            self._lifeline = -1
+        return status
 
     def terminate(self) -> None:
         self._popen.terminate()
 
     def kill(self) -> None:
         self._popen.kill()
-
-    def wait(self, seconds: float) -> bool:
-        """Whether it ended in that time."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._popen.wait(seconds)
-            return True
-        return False
 
 
 def died_of(status: int) -> str | None:

@@ -127,6 +127,8 @@ class Running:
         told = self._interrupts.count
         for job in self._jobs:
             job.wind_down(tasks.now())
+        if told and any(job.crew.workers for job in self._jobs):
+            self._screen.say("draining: running keys may end; Ctrl-C again gives them back at once")
         while any(job.crew.workers for job in self._jobs):
             if self._interrupts.count > told:
                 told += 1
@@ -139,7 +141,7 @@ class Running:
     def _press(self, told: int) -> None:
         if told == 1:
             return
-        self._screen.say("stopping now: running keys are given back" if told == 2 else "killing the workers")
+        self._screen.say("giving back the running keys" if told == 2 else "killing the workers")
         for job in self._jobs:
             if told == 2:
                 job.crew.hurry(time.monotonic())
