@@ -106,11 +106,11 @@ def _record_made(jobs: JobsTable, made: Sequence[Reservation], durations: Mappin
         return
     if durations is None:
         _delete(jobs, made)
-    else:
-        condition, args = jobs.fenced(made)
-        cases, case_args = _duration_cases(jobs, made, durations)
-        jobs.run("mark_success", [*case_args, *args], fenced=condition, durations=cases)
-    _forget_attempts(jobs, [held.key for held in made if held.failed_before])
+        return
+    condition, args = jobs.fenced(made)
+    cases, case_args = _duration_cases(jobs, made, durations)
+    jobs.run("mark_success", [*case_args, *args], fenced=condition, durations=cases)
+    _forget_attempts(jobs, made)
 
 
 def _duration_cases(
@@ -171,11 +171,12 @@ def _mark_ended(
     condition, args = jobs.fenced(reservations)
     changed = jobs.run("mark_ended", [outcome.value, message, stack, *args], fenced=condition).rowcount
     if changed:
-        _forget_attempts(jobs, [held.key for held in reservations if held.failed_before])
+        _forget_attempts(jobs, reservations)
     return changed
 
 
-def _forget_attempts(jobs: JobsTable, keys: Sequence[Key]) -> None:
+def _forget_attempts(jobs: JobsTable, ended: Sequence[Reservation]) -> None:
+    keys = [held.key for held in ended if held.failed_before]
     if keys and jobs.has_attempts:
         hashes = ", ".join(["%s"] * len(keys))
         jobs.run("forget_attempts", [jobs.name, *(jobs.hash(key) for key in keys)], hashes=hashes)
@@ -185,6 +186,7 @@ def _delete(jobs: JobsTable, reservations: Sequence[Reservation]) -> None:
     if reservations:
         condition, args = jobs.fenced(reservations)
         jobs.run("delete_owned", args, fenced=condition)
+        _forget_attempts(jobs, reservations)
 
 
 def _what_became_of(jobs: JobsTable, missing: Sequence[Reservation]) -> dict[_Identity, Outcome]:
