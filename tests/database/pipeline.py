@@ -88,10 +88,13 @@ class Pipeline:
         return connection
 
     def clear(self) -> None:
-        """Empties every table and closes the sessions that tests opened."""
+        """Closes the sessions that tests opened, and empties every table."""
         for connection in self._sessions:
             connection.close()
         self._sessions.clear()
+        self.empty()
+
+    def empty(self) -> None:
         for table in (self._jobs, self.attempts_table, self.document().target, *self._parents):
             self.execute(f"DELETE FROM {table}")
 

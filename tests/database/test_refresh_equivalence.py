@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from populate_jobs import Refreshed, pages, refresh, stage
 
-from tests.database.depth import examples
+from tests.database.depth import examples, patient
 from tests.database.pipeline import Identity, Pipeline, Row, seconds
 from tests.database.users import user, without_temporary_tables
 from tests.servers import Server
@@ -112,6 +112,7 @@ def test_each_kind_of_row_becomes_what_datajoint_makes_of_it(
     _check(copies, EVERY_CASE, Arguments(restriction, stale_timeout, keep_completed))
 
 
+@patient
 @given(state=states, arguments=arguments)
 @examples(quick=25, deep=500)
 def test_random_states_become_what_datajoint_makes_of_them(copies: Copies, state: State, arguments: Arguments) -> None:
