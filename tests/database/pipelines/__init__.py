@@ -3,13 +3,17 @@
 Imported by path they activate themselves under $PIPELINE_SCHEMA; `load` gives a copy for one connection.
 """
 
+from __future__ import annotations
+
 import importlib.util
 import sys
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import datajoint as dj
 
-from tests.servers import Server
+if TYPE_CHECKING:
+    from tests.servers import Server
 
 
 def connect(server: Server) -> dj.Connection:
