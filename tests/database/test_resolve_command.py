@@ -86,7 +86,9 @@ def refused(server, monkeypatch, capsys):
     def refused(restrict_by: str = "[]", **environment: str) -> ResolveRefused:
         for name, value in {**server.environment(), **environment}.items():
             monkeypatch.setenv(name, value)
-        arguments = argparse.Namespace(table="nothing.Here", restriction="", restrict_by=restrict_by)
+        parser = argparse.ArgumentParser()
+        resolve.add_arguments(parser)
+        arguments = parser.parse_args(["--table", "nothing.Here", "--restrict-by", restrict_by])
         assert resolve.main(arguments) == resolve.REFUSED
         with pytest.raises(ResolveRefused) as caught:
             read_output(capsys.readouterr().out)
