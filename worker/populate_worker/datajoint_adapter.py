@@ -6,6 +6,7 @@ metadata. Its jobs argument is our own: the queue is the supervisor's affair.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import uuid
@@ -44,18 +45,27 @@ class AutoPopulated:
 
     def restore(self) -> None:
         """Leaves a session without a transaction, a new one where the old one is gone; raises if there is none."""
-        if not self._connection.is_connected:
-            self._connection.close()
+        if self._is_lost():
+            with contextlib.suppress(Exception):
+                self._connection.close()
             self._connection.connect()
         if self._connection.in_transaction:
             self._connection.cancel_transaction()
 
     def failure(self, error: BaseException) -> Failure:
-        """As DataJoint words it; an error that leaves the connection broken is laid to the connection."""
+        """As DataJoint words it; an error that leaves the session lost is laid to the session."""
         failure = failures.of_exception(error)
-        if isinstance(error, Exception) and not self._connection.is_connected:
+        if isinstance(error, Exception) and self._is_lost():
             return dataclasses.replace(failure, exception=LostConnectionError.__name__)
         return failure
+
+    def _is_lost(self) -> bool:
+        """DataJoint's own is_connected says yes to a session that is gone."""
+        try:
+            self._connection.query("SELECT 1", reconnect=False)
+        except Exception:  # noqa: BLE001 whatever the driver raises
+            return True
+        return False
 
     def _typed(self, key: Mapping[str, Any]) -> dict[str, Any]:
         return {name: _as_uuid(value) if name in self._uuid_attributes else value for name, value in key.items()}

@@ -14,9 +14,9 @@ STACK_LENGTH = 30_000
 
 def of_exception(error: BaseException) -> Failure:
     """In DataJoint's form."""
-    name, text = type(error).__name__, str(error)[:MESSAGE_LENGTH]
+    name, text = type(error).__name__, _encodable(_text(error)[:MESSAGE_LENGTH])
     stack = "".join(traceback.format_exception(error))[-STACK_LENGTH:]
-    return Failure(name, f"{name}: {text}" if text else name, stack)
+    return Failure(name, f"{name}: {text}" if text else name, _encodable(stack))
 
 
 def of_death(exit_code: int) -> Failure:
@@ -30,6 +30,18 @@ def of_death(exit_code: int) -> Failure:
 
 def of_time_limit(seconds: float) -> Failure:
     return Failure("TimeLimit", f"TimeLimit: make ran longer than {seconds:g} s (spec.timeoutSeconds)")
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 the lab's own __str__
+        return "(its text could not be had)"
+
+
+def _encodable(text: str) -> str:
+    """File names may hold what no database takes."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def signal_name(number: int) -> str:
