@@ -1,6 +1,5 @@
 """A lab per module and server, with empty tables and a folder of its own for every test."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -42,8 +41,8 @@ def lab(declared: Lab, tmp_path: Path) -> Lab:
 
 
 @pytest.fixture
-def own_lab(own_server: Server, tmp_path: Path) -> Iterator[Lab]:
+def own_lab(own_server: Server, tmp_path: Path) -> Lab:
     """On a server that may be stopped."""
     lab = Lab(own_server, "lab", tmp_path)
     lab.document()
-    yield lab
+    return lab

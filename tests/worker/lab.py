@@ -10,12 +10,11 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
-
 from populate_jobs import (
     Assignment,
     DatabaseSettings,
@@ -27,6 +26,7 @@ from populate_jobs import (
     refresh,
 )
 from populate_jobs.document import between_sentinels
+
 from tests.servers import Server
 from tests.servers.host import free_port, wait_until
 
@@ -85,18 +85,22 @@ class Lab:
             probe(jobs)
             yield jobs
 
-    def fill(self, *behaviours: str) -> None:
-        """Items 1, 2, ... with these behaviours, queued in this order."""
-        rows = ", ".join(f"({item}, '{behaviour}')" for item, behaviour in enumerate(behaviours, start=1))
+    def fill(self, *behaviours: str, first: int = 1) -> None:
+        """Items first, first + 1, ... with these behaviours, queued in this order."""
+        rows = ", ".join(f"({item}, '{behaviour}')" for item, behaviour in enumerate(behaviours, start=first))
         self.execute(f"INSERT INTO {self.name('item')} (item, behaviour) VALUES {rows}")
         with self.queue() as jobs:
             refresh(jobs)
-        seconds = f"(item - {len(behaviours) + 60})"
+        seconds = f"(item - {first + len(behaviours) + 60})"
         earlier = {
             "mysql": f"CURRENT_TIMESTAMP(3) + INTERVAL {seconds} SECOND",
             "postgresql": f"CURRENT_TIMESTAMP(3) + {seconds} * INTERVAL '1 second'",
         }[self.server.backend]
-        self.execute(f"UPDATE {self.document().jobs} SET scheduled_time = {earlier}")
+        self.execute(f"UPDATE {self.document().jobs} SET scheduled_time = {earlier} WHERE item >= {first}")
+
+    def declare_again(self) -> None:
+        """The jobs table, as resolve does."""
+        self._resolve("")
 
     def statuses(self) -> dict[int, str]:
         return {item: status for item, (status, _) in self.rows().items()}
@@ -138,7 +142,9 @@ class Lab:
         return Assignment(self.document(), WorkerSettings(**settings))
 
     @contextlib.contextmanager
-    def worker(self, *, host: str = "w1.lab.test", environment: dict[str, str] | None = None, **settings: Any) -> Iterator["Worker"]:
+    def worker(
+        self, *, host: str = "w1.lab.test", environment: dict[str, str] | None = None, **settings: Any
+    ) -> Iterator["Worker"]:
         with running(self, self.assignment(**settings), host, environment or {}) as worker:
             yield worker
 

@@ -1,6 +1,7 @@
 """Keys are made, and their rows say so."""
 
 from populate_jobs import RetryPolicy
+
 from tests.servers.host import wait_until
 from tests.worker.lab import Lab
 
@@ -122,7 +123,9 @@ def test_long_keys_are_reserved_one_at_a_time(lab: Lab) -> None:
     lab.fill("insert", "wait", "insert", "insert")
     with lab.worker() as worker:
         lab.until_in_make(2)
-        wait_until(lambda: sorted(lab.statuses().values()) == ["pending", "pending", "reserved"], "what is ahead given back")
+        wait_until(
+            lambda: sorted(lab.statuses().values()) == ["pending", "pending", "reserved"], "what is ahead given back"
+        )
         lab.let(2)
         lab.until_done()
         worker.stop()

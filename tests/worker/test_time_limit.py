@@ -1,6 +1,7 @@
 """A make that runs longer than it may."""
 
 from populate_jobs import RetryPolicy
+
 from tests.worker.lab import Lab
 
 MESSAGE = "TimeLimit: make ran longer than 1 s (spec.timeoutSeconds)"
