@@ -146,6 +146,9 @@ class Lab:
     def began(self, source: int) -> None:
         wait_until((self.folder / f"began-{source}").exists, f"make of {source} to begin", SECONDS)
 
+    def began_sources(self) -> set[int]:
+        return {int(path.name.partition("-")[2]) for path in self.folder.glob("began-*")}
+
     def leave(self) -> None:
         """Lets the makes that wait go on."""
         (self.folder / "leave").touch()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import sys
 from dataclasses import replace
 
 import pytest
@@ -66,16 +66,18 @@ def test_continuous_takes_up_what_is_added_until_it_is_interrupted(lab: Lab) -> 
 
 
 def test_two_runs_and_datajoint_itself_share_one_table(lab: Lab) -> None:
-    lab.add("naps", *range(150))
+    lab.add("waits", *range(40))
     lab.write(MADE)
     first = lab.run("--once", "--max-workers", "1", MAKER="first")
-    wait_until(lambda: len(lab.made()) > 0, "the first run to make keys", 90)
+    wait_until(lambda: len(lab.began_sources()) == 1, "the first run to begin a key", 90)
     theirs = f"from {MODULE} import Made; Made.populate(reserve_jobs=True, refresh=False)"
-    datajoint = lab.begin("exec", "-f", str(lab.manifest), "--", os.sys.executable, "-c", theirs, MAKER="datajoint")
+    datajoint = lab.begin("exec", "-f", str(lab.manifest), "--", sys.executable, "-c", theirs, MAKER="datajoint")
     second = lab.run("--once", "--max-workers", "1", "--data", "second", MAKER="second")
+    wait_until(lambda: len(lab.began_sources()) == 3, "all three to begin a key", 90)
+    lab.leave()
     assert [run.exit_code() for run in (first, second, datajoint)] == [0, 0, 0]
     rows = lab.execute(f"SELECT source, maker FROM {lab.name('__made')}")
-    assert sorted(source for source, _ in rows) == list(range(150))
+    assert sorted(source for source, _ in rows) == list(range(40))
     assert {maker for _, maker in rows} == {"first", "second", "datajoint"}
     assert lab.queue("reserved") == lab.queue("error") == []
 

@@ -79,7 +79,7 @@ def test_rows_of_a_run_that_lives_are_left_alone(lab: Lab) -> None:
     second = lab.run("--data", "second")
     wait_until(lambda: "ForeignReservations" in second.text() or "1 running" in second.text(), "the second to look", 60)
     assert lab.queue("reserved") == [1]
-    assert len(list(lab.folder.glob("began-*"))) == 1
+    assert lab.began_sources() == {1}
     lab.leave()
     for run in (first, second):
         run.interrupt()

@@ -9,7 +9,7 @@ import datajoint as dj
 
 schema = dj.Schema(os.environ["PIPELINE_SCHEMA"])
 FOLDER = Path(os.environ["PIPELINE_FOLDER"])
-LONGEST = 60.0
+LONGEST = 240.0
 
 
 @schema
