@@ -13,7 +13,7 @@ from .run import Ending, trouble
 MESSAGE_SHOWN = 200
 
 
-def lines(jobs: Sequence[Populating], ending: Ending, manifest: str) -> Iterator[str]:
+def lines(jobs: Sequence[Populating], ending: Ending, flags: str) -> Iterator[str]:
     if ending is Ending.REFUSED:
         yield from _refusals(jobs)
     elif ending is Ending.GAVE_UP:
@@ -24,7 +24,7 @@ def lines(jobs: Sequence[Populating], ending: Ending, manifest: str) -> Iterator
     for job in failed:
         yield from _errors(job)
     if failed:
-        yield from _way_out(manifest)
+        yield from _way_out(flags)
     elif ending is Ending.FINISHED:
         yield f"all made: {sum(_counted(job).done for job in jobs)} keys"
 
@@ -52,9 +52,9 @@ def _errors(job: Populating) -> Iterator[str]:
         yield f"  {group['count']:>5} × {group['message'][:MESSAGE_SHOWN]}  (such as {key})"
 
 
-def _way_out(manifest: str) -> Iterator[str]:
-    yield f"all errors:  populate errors -f {manifest}"
-    yield f"try again:   populate retry -f {manifest} --all    then populate run again"
+def _way_out(flags: str) -> Iterator[str]:
+    yield f"all errors:  populate errors {flags}"
+    yield f"try again:   populate retry {flags} --all    then populate run again"
 
 
 def _counted(job: Populating) -> words.Numbers:

@@ -74,7 +74,7 @@ class Crew:
     def resize(self, replicas: int, busy: frozenset[str], now: datetime, clock: float) -> None:
         """Starts or drains workers; idle and young ones are drained first."""
         staying = [member for member in self._members if member.kill_at is None]
-        order = sorted(staying, key=lambda member: (member.host in busy, member.started), reverse=True)
+        order = sorted(staying, key=lambda member: (member.host not in busy, member.started))
         for member in order[replicas:]:
             self._drain(member, clock)
         if self.problem is None or next_try(self.problem) <= now:

@@ -54,8 +54,9 @@ class Bar:
 
 
 class Live:
-    def __init__(self, manifest: str) -> None:
-        self._manifest = manifest
+    def __init__(self, flags: str) -> None:
+        """`flags` are those by which other commands find the same manifest and database."""
+        self._flags = flags
         self._console = Console(stderr=True, highlight=False)
         self._live = RichLive(console=self._console, auto_refresh=False)
         self._told = ""
@@ -65,7 +66,7 @@ class Live:
             self._line("note", note)
         for database in dict.fromkeys(map(describe, settings)):
             self._line("database", database)
-        self._line("look into it", f"populate exec -f {self._manifest} -- python")
+        self._line("look into it", f"populate exec {self._flags} -- python")
         self._line("logs", str(jobs[0].logs))
         self._line("to stop", "Ctrl-C once drains, twice stops")
         self._console.print()
@@ -78,11 +79,10 @@ class Live:
         self._told = text
 
     def end(self, jobs: Sequence[Populating], ending: Ending) -> None:
-        self._told = ""
-        self.show(jobs, datetime.now().astimezone())
+        self._live.update(_table(jobs), refresh=True)
         self._live.stop()
         self._console.print()
-        for line in closing.lines(jobs, ending, self._manifest):
+        for line in closing.lines(jobs, ending, self._flags):
             self._console.print(Text(line))
 
     def _line(self, name: str, text: str) -> None:
@@ -109,7 +109,7 @@ def _row(job: Populating) -> Iterator[Bar | Text]:
     yield _number(count.pending + count.scheduled)
     yield _number(count.reserved, "cyan")
     yield _number(count.error, "bold red")
-    yield _number(status.get("workers", {}).get("ready", 0))
+    yield _number(len(job.crew.workers))
     yield Text(words.pace(status))
     yield _end(job)
 

@@ -18,8 +18,9 @@ EVERY = 10.0
 
 
 class Plain:
-    def __init__(self, manifest: str) -> None:
-        self._manifest = manifest
+    def __init__(self, flags: str) -> None:
+        """`flags` are those by which other commands find the same manifest and database."""
+        self._flags = flags
         self._shown: dict[str, tuple[datetime, str, str]] = {}
 
     def begin(self, jobs: Sequence[Populating], settings: Sequence[DatabaseSettings], notes: Sequence[str]) -> None:
@@ -39,7 +40,7 @@ class Plain:
     def end(self, jobs: Sequence[Populating], ending: Ending) -> None:
         for job in jobs:
             self.say(_line(job))
-        for line in closing.lines(jobs, ending, self._manifest):
+        for line in closing.lines(jobs, ending, self._flags):
             self.say(line)
 
     def _show(self, job: Populating, now: datetime) -> None:
@@ -59,7 +60,7 @@ class Plain:
 def _line(job: Populating) -> str:
     status = job.plan.status if job.plan else {}
     count = words.numbers(status)
-    workers = status.get("workers", {}).get("ready", 0)
+    workers = len(job.crew.workers)
     parts = [
         words.state(job),
         count.progress and f"{count.progress} made",

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 
+from populate_operator.cli.parser import DATA
 from populate_operator.local.run import Options, Screen, exit_code, run
 
 
@@ -21,11 +23,19 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _screen(args: argparse.Namespace) -> Screen:
-    manifest = " -f ".join(args.filename)
+    flags = _flags(args)
     if sys.stderr.isatty() and not args.verbose:
         from populate_operator.local.live import Live
 
-        return Live(manifest)
+        return Live(flags)
     from populate_operator.local.plain import Plain
 
-    return Plain(manifest)
+    return Plain(flags)
+
+
+def _flags(args: argparse.Namespace) -> str:
+    """Those by which other commands find the same manifest and database."""
+    words = [word for name in args.filename for word in ("-f", name)]
+    words += ["--data", str(args.data)] if args.data != DATA else []
+    words += ["--secret-file", str(args.secret_file)] if args.secret_file else []
+    return shlex.join(words)
