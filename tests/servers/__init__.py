@@ -1,14 +1,14 @@
 """Real database servers for tests: MariaDB 10.11, MySQL 9, PostgreSQL 15 and 18.
 
 `borrow(name)` gives the server that a machine's test runs share, `serve(name)` one to be stopped and killed at will.
-From a shell: `python -m tests.servers up | down | status | env NAME | prepare`.
+From a shell: `python -m tests.servers up | down | status | env NAME | run COMMAND`.
 """
 
-from .catalog import PRODUCTS
+from .catalog import PRODUCTS, TOO_OLD
 from .host import Unavailable
 from .server import Server
 from .shared import borrow, serve
 
-NAMES = tuple(PRODUCTS)
+NAMES = tuple(name for name in PRODUCTS if name != TOO_OLD)
 
-__all__ = ["NAMES", "Server", "Unavailable", "borrow", "serve"]
+__all__ = ["NAMES", "TOO_OLD", "Server", "Unavailable", "borrow", "serve"]

@@ -3,12 +3,13 @@
 import argparse
 import os
 import shlex
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 
-from . import NAMES, Unavailable, engine, images
-from .catalog import PRODUCTS
-from .host import locked, say
+from . import NAMES, Unavailable, borrow
+from .host import say
 from .server import Server
 from .shared import drop, keep, kept
 
@@ -18,32 +19,31 @@ def main() -> int:
     actions = parser.add_subparsers(dest="action", required=True)
     for action, text in (
         ("up", "start servers and leave them running"),
-        ("prepare", "have their images without starting them"),
         ("status", "say which run, and where"),
     ):
         actions.add_parser(action, help=text).add_argument("names", nargs="*", metavar="NAME", default=NAMES)
     actions.add_parser("env", help="print DJ_* variables for a shell").add_argument("name", choices=NAMES)
     actions.add_parser("down", help="stop and remove every server")
+    run = actions.add_parser("run", help="run a command while all servers are up")
+    run.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND")
     options = parser.parse_args()
     if options.action == "down":
         drop()
         return 0
     if options.action == "env":
         return _environment(options.name)
-    return {"up": _up, "prepare": _prepare, "status": _status}[options.action](options.names)
+    if options.action == "run":
+        return _run(options.command)
+    return {"up": _up, "status": _status}[options.action](options.names)
 
 
 def _up(names: list[str]) -> int:
     return _each(names, lambda name: print(_line(keep(name))))
 
 
-def _prepare(names: list[str]) -> int:
-    def prepare(name: str) -> None:
-        if PRODUCTS[name].image:
-            with locked("engine"):
-                images.image(engine.connect(), PRODUCTS[name])
-
-    return _each(names, prepare)
+def _run(command: list[str]) -> int:
+    with ExitStack() as borrowed:
+        return _each(NAMES, lambda name: say(_line(borrowed.enter_context(borrow(name))))) or subprocess.call(command)
 
 
 def _status(names: list[str]) -> int:
@@ -63,7 +63,7 @@ def _environment(name: str) -> int:
     return 0
 
 
-def _each(names: list[str], action: Callable[[str], None]) -> int:
+def _each(names: Iterable[str], action: Callable[[str], None]) -> int:
     """Apply the action to every server; in CI fail for one that must be there and is not."""
     failed = False
     for name in names:

@@ -50,6 +50,9 @@ def _postgresql(name: str, image: Path | None) -> Product:
     return Product(name, "postgresql", "postgres", "postgres", _POSTGRESQL, image)
 
 
+TOO_OLD = "mariadb-10.5"
+"""Has no SKIP LOCKED: the queue is to refuse it."""
+
 PRODUCTS = {
     product.name: product
     for product in (
@@ -57,5 +60,6 @@ PRODUCTS = {
         _mysql("mysql-9"),
         _postgresql("postgresql-15", Path(__file__).parent / "postgresql-15"),
         _postgresql("postgresql-18", None),
+        _mysql(TOO_OLD),
     )
 }

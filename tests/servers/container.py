@@ -10,7 +10,6 @@ from testcontainers.core.container import DockerContainer as TestContainer
 
 from . import engine, images
 from .catalog import Product
-from .host import locked
 
 # Servers may outlive the process that starts them (`python -m tests.servers up`); Ryuk would remove them.
 testcontainers_config.ryuk_disabled = True
@@ -24,8 +23,8 @@ class Container:
 
     @classmethod
     def create(cls, product: Product, port: int) -> "Container":
-        with locked("engine"):
-            container = TestContainer(images.image(engine.connect(), product))
+        with engine.session() as client:
+            container = TestContainer(images.image(client, product))
             if engine.is_own():
                 container.with_kwargs(shm_size="256m", network_mode="host")
                 container.with_command(list(product.arguments("127.0.0.1", port)))
@@ -36,8 +35,8 @@ class Container:
             return cls(container.start().get_container_id())
 
     def start(self) -> None:
-        with locked("engine"):
-            self._container().start()
+        with engine.session() as client:
+            client.containers.get(self.id).start()
 
     def stop(self) -> None:
         self._container().stop(timeout=60)

@@ -5,16 +5,27 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import docker
-from docker.errors import DockerException
+from docker.errors import APIError, DockerException
 
 from .host import Unavailable, cache, install, locked, say, wait_until
 
 _FOLDER = Path("/run/populate-operator") / hashlib.sha256(str(cache()).encode()).hexdigest()[:8]
 OWN = f"unix://{_FOLDER}/docker.sock"
+
+
+@contextmanager
+def session() -> Iterator[docker.DockerClient]:
+    """A client of an engine that answers, with other processes kept out. What the engine refuses is Unavailable."""
+    with locked("engine"):
+        try:
+            yield connect()
+        except APIError as error:
+            raise Unavailable(f"the Docker engine refuses: {error.explanation or error}") from error
 
 
 def connect() -> docker.DockerClient:
@@ -58,6 +69,8 @@ def _launch() -> None:
     """Start an engine without a bridge: its containers use the machine's own network, firewall untouched."""
     if sys.platform != "linux" or os.geteuid() != 0:
         raise Unavailable("no Docker engine answers, and only root on Linux can start one here")
+    if subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode:
+        raise Unavailable("no Docker engine answers, and root may not mount here, so that none can be started")
     install("dockerd", "docker.io")
     if _answers(None):
         return

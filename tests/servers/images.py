@@ -54,8 +54,10 @@ def _import(client: docker.DockerClient, suite: str, tag: str) -> None:
     archive = cache() / f"{suite}.tar"
     debian.base(suite, archive)
     repository, version = tag.split(":")
-    client.api.import_image_from_file(str(archive), repository=repository, tag=version)
-    archive.unlink()
+    try:
+        client.api.import_image_from_file(str(archive), repository=repository, tag=version)
+    finally:
+        archive.unlink()
 
 
 def _exists(client: docker.DockerClient, tag: str) -> bool:

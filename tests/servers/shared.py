@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 
 from . import engine
-from .catalog import PRODUCTS, Product
+from .catalog import PRODUCTS, TOO_OLD, Product
 from .container import Container
 from .host import Unavailable, cache, free_port, locked, say
 from .mysql import MySQL
@@ -25,12 +25,15 @@ _RUNTIMES: dict[str, type[Any]] = {kind.__name__: kind for kind in (Container, P
 
 
 @contextmanager
-def serve(name: str) -> Iterator[Server]:
-    """A server of one's own, to be stopped and broken at will; gone afterwards. Raises Unavailable."""
+def serve(name: str, *settings: str) -> Iterator[Server]:
+    """A server of one's own, to be stopped and broken at will; gone afterwards. Raises Unavailable.
+
+    `settings` are options of its command line besides its own, and may contradict them.
+    """
     _sweep()
-    key = f"{name}.{os.getpid()}.{free_port()}"
+    product, key = PRODUCTS[name], f"{name}.{os.getpid()}.{free_port()}"
     try:
-        yield _create(PRODUCTS[name], key)
+        yield _create(dataclasses.replace(product, settings=(*product.settings, *settings)), key)
     finally:
         _remove(key)
 
@@ -113,6 +116,8 @@ def _launch(product: Product, port: int, data: Path) -> Any:
     try:
         return Container.create(product, port)
     except Unavailable as no_container:
+        if product.name == TOO_OLD:
+            raise Unavailable(f"{product.name} runs in a container only: {no_container}", excused=True) from None
         say(f"{product.name} will run as a plain process, for there is no container: {no_container}")
         return (MySQL if product.backend == "mysql" else PostgreSQL).create(product, port, data)
 
