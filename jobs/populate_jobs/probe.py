@@ -24,6 +24,8 @@ def probe(jobs: JobsTable) -> Server:
         _refuse_statement_binlog(jobs)
         _find_due_index(jobs)
     _skip_locked(jobs)
+    for statement in ("may_insert", "may_update", "may_delete", "may_read_target"):
+        jobs.run(statement)
     return server
 
 

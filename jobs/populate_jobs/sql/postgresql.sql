@@ -9,6 +9,19 @@ SELECT current_setting('server_version'), pg_backend_pid(), current_user
 -- name: probe
 SELECT {key} FROM {jobs} WHERE status = 'pending' LIMIT 1 FOR UPDATE SKIP LOCKED
 
+-- name: may_insert
+-- This and the next three change nothing, and are refused where a grant is missing.
+INSERT INTO {jobs} ({key}, status, priority) SELECT {key}, status, priority FROM {jobs} WHERE 1 = 0
+
+-- name: may_update
+UPDATE {jobs} SET status = status WHERE 1 = 0
+
+-- name: may_delete
+DELETE FROM {jobs} WHERE 1 = 0
+
+-- name: may_read_target
+SELECT 1 FROM {target} WHERE 1 = 0
+
 -- name: install_attempts
 -- One row for a key that failed and may be tried again.
 CREATE TABLE IF NOT EXISTS {attempts} (
