@@ -51,7 +51,7 @@ class Pipeline:
         self._admin = server.connect()
         self._sessions: list[Connection] = []
         self._documents: dict[str, ResolveDocument] = {}
-        install(self.session())
+        install(JobsTable(self.connect(), self.document()))
 
     def _declare(
         self, manual: Mapping[str, str], computed: str, key_source: Callable[[Mapping[str, Any]], Any] | None
