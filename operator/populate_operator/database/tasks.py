@@ -66,5 +66,9 @@ def reprioritize(connection: Connection, document: ResolveDocument, priority: in
     return priority
 
 
+def retry_errors(connection: Connection, document: ResolveDocument) -> int:
+    return populate_jobs.retry_errors(JobsTable(connection, document))
+
+
 def now() -> datetime:
     return datetime.now(timezone.utc)

@@ -10,27 +10,10 @@ from pathlib import Path
 
 from populate_jobs import DatabaseSettings
 
-from populate_operator.database.lane import Lane
+from populate_operator.database.login import Login
 
 from .process import Process
 from .runs import Run
-
-LOOK_SECONDS = 30.0
-"""Most time for a statement of the observing connection."""
-REFRESH_SECONDS = 3600.0
-
-
-class Login:
-    """One login on one server: a connection to observe with, and one to refresh with."""
-
-    def __init__(self, settings: DatabaseSettings) -> None:
-        self.settings = settings
-        self.observe = Lane(settings, "populate observe", LOOK_SECONDS)
-        self.refresh = Lane(settings, "populate refresh", REFRESH_SECONDS)
-
-    def close(self, seconds: float) -> None:
-        for lane in (self.observe, self.refresh):
-            lane.close(seconds)
 
 
 @dataclass(frozen=True)

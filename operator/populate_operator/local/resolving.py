@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable
 from pathlib import Path
 
 from populate_jobs import PopulateError, ResolveDocument
 from populate_jobs.document import read_output
 from populate_jobs.errors import DocumentError, ResolveRefused
 
-from populate_operator.plan import Problem
+from populate_operator.question import arguments
 from populate_operator.spec import Spec
 
 from .process import Process, died_of, last_line
 
 Start = Callable[[list[str], Path], Process]
 """Starts a command with its output in a file."""
-OF_THE_DATABASE = frozenset({"DatabaseUnreachable", "LoginRefused", "Contended", "DatabaseError"})
-"""Refusals that say nothing of the manifest or the code: the database may come back."""
 
 
 def command(spec: Spec) -> list[str]:
-    words = [sys.executable, "-m", "populate_worker", "resolve", "--table", spec.table]
-    if spec.restriction:
-        words += ["--restriction", spec.restriction]
-    if spec.restrict_by:
-        words += ["--restrict-by", json.dumps([_plain(term) for term in spec.restrict_by])]
-    return words
+    return [sys.executable, "-m", "populate_worker", "resolve", *arguments(spec)]
 
 
 class Resolving:
@@ -70,15 +61,3 @@ class Resolving:
         how = f"was killed by {signal}" if signal else f"ended with status {status}"
         said = last_line(self._output) or str(error)
         return ResolveRefused("ResolveFailed", f"resolve {how}: {said}", traceback=str(self._output))
-
-
-def refusal(error: PopulateError, before: Problem | None, now: datetime) -> Problem:
-    reason = error.reason if isinstance(error, ResolveRefused) else "ResolveFailed"
-    times = before.times + 1 if before is not None and before.reason == reason else 1
-    return Problem(reason, " ".join(str(error).split()), now, times, lasting=reason not in OF_THE_DATABASE)
-
-
-def _plain(term: object) -> object:
-    if isinstance(term, Mapping):
-        return {name: _plain(value) for name, value in term.items()}
-    return [_plain(item) for item in term] if isinstance(term, (list, tuple)) else term

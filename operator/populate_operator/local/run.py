@@ -21,13 +21,13 @@ from populate_operator.plan import Problem
 from populate_operator.plan.completion import Outcome
 from populate_operator.plan.lineage import upstream
 from populate_operator.plan.share import share
+from populate_operator.question import OF_THE_DATABASE
 from populate_operator.spec import PopulateJob
 
 from . import logins, runs
 from .interrupts import Interrupts
 from .place import Place
 from .populating import Populating
-from .resolving import OF_THE_DATABASE
 
 TICK = 0.25
 """Seconds between two rounds where nothing happens."""
@@ -151,7 +151,7 @@ class Running:
 
 def trouble(job: Populating) -> Problem | None:
     """What keeps a PopulateJob from its database, or from its tables."""
-    return job.refusal or job.database or job.refresh_problem
+    return job.refusal or job.keeper.database or job.keeper.refresh_problem
 
 
 def run(options: Options, screen: Screen) -> tuple[Ending, list[Populating]]:

@@ -1,12 +1,14 @@
-"""What has been handed to a lane and has not come back: of each kind at most one at a time."""
+"""What has been handed to a lane, or to an event loop, and has not come back: of each kind at most one at a time."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Union
 
 T = TypeVar("T")
+AnyFuture = Union[Future[T], "asyncio.Future[T]"]
 
 
 class Flight:
@@ -15,12 +17,12 @@ class Flight:
     def __init__(self, landed: Callable[[], None]) -> None:
         """`landed` is called, in any thread, when there is something to collect."""
         self._landed = landed
-        self._out: dict[str, tuple[Future[Any], Callable[[Any], None], Callable[[BaseException], None]]] = {}
+        self._out: dict[str, tuple[AnyFuture[Any], Callable[[Any], None], Callable[[BaseException], None]]] = {}
 
     def start(
         self,
         name: str,
-        submit: Callable[[], Future[T]],
+        submit: Callable[[], AnyFuture[T]],
         done: Callable[[T], None],
         failed: Callable[[BaseException], None],
     ) -> None:

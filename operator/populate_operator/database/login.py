@@ -1,0 +1,24 @@
+"""One login on one server, with its two connections."""
+
+from __future__ import annotations
+
+from populate_jobs import DatabaseSettings
+
+from .lane import Lane
+
+LOOK_SECONDS = 30.0
+"""Most time for a statement of the observing connection."""
+REFRESH_SECONDS = 3600.0
+
+
+class Login:
+    """A connection to observe with, and one to refresh with, however many PopulateJobs share them."""
+
+    def __init__(self, settings: DatabaseSettings) -> None:
+        self.settings = settings
+        self.observe = Lane(settings, "populate observe", LOOK_SECONDS)
+        self.refresh = Lane(settings, "populate refresh", REFRESH_SECONDS)
+
+    def close(self, seconds: float) -> None:
+        for lane in (self.observe, self.refresh):
+            lane.close(seconds)
