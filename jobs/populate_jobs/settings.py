@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from .errors import SettingsError
 
@@ -67,6 +68,16 @@ class DatabaseSettings:
             tls=values["tls"] or "preferred",
             ca=values["ca.crt"],
         )
+
+    @classmethod
+    def from_folder(cls, folder: Path) -> DatabaseSettings:
+        """From a Secret as a pod has it mounted: one file for each key."""
+        try:
+            files = [file for file in folder.iterdir() if file.is_file()]
+            data = {file.name: file.read_text().removesuffix("\n") for file in files}
+        except (OSError, ValueError) as error:
+            raise SettingsError(f"{folder} cannot be read: {error}") from error
+        return cls.from_secret(data, source=f"the Secret in {folder}")
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> DatabaseSettings:

@@ -29,7 +29,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--host", required=True, help="written to the rows that are reserved; no other worker's")
     run.add_argument("--http", type=_address, metavar="HOST:PORT", help="where to serve /healthz and /metrics")
-    run.add_argument("--database-file", type=Path, metavar="FILE", help="JSON with a Secret's keys, in place of DJ_*")
+    run.add_argument("--database", type=Path, metavar="DIR", help="folder of a mounted Secret, in place of DJ_*")
     run.set_defaults(run=_run)
     resolved = commands.add_parser("resolve", help="print what a class and a restriction mean in the database")
     resolve.add_arguments(resolved)
@@ -43,7 +43,7 @@ def _run(options: argparse.Namespace) -> int:
     logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.raiseExceptions = False
     try:
-        return supervisor.run(supervisor.Options(options.assignment, options.host, options.http, options.database_file))
+        return supervisor.run(supervisor.Options(options.assignment, options.host, options.http, options.database))
     except (PopulateError, OSError) as error:
         logging.getLogger(__name__).error("%s", error)
         return ExitCode.USAGE

@@ -13,6 +13,7 @@ import os
 import re
 import sys
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from populate_jobs import (
@@ -41,12 +42,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--table", required=True, metavar="PATH", help="import path of the class: cardio.HeartRate")
     parser.add_argument("--restriction", default="", metavar="SQL", help="condition on the key attributes")
     parser.add_argument("--restrict-by", default="[]", metavar="JSON", help="list of conditions that must all hold")
+    parser.add_argument("--database", type=Path, metavar="DIR", help="folder of a mounted Secret, in place of DJ_*")
 
 
 def main(args: argparse.Namespace) -> int:
     """Prints the document, or what was refused, between the sentinels; the lab's own output goes to stderr."""
     try:
         with contextlib.redirect_stdout(sys.stderr):
+            if args.database is not None:
+                os.environ.update(DatabaseSettings.from_folder(args.database).to_environment())
             document = resolve(args.table, args.restriction, args.restrict_by)
     except PopulateError as error:
         refusal = as_refusal(error)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import sys
@@ -13,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from populate_jobs import Connection, DatabaseSettings, connect
-from populate_jobs.errors import SettingsError
 
 from populate_worker.exit_codes import ExitCode
 
@@ -39,7 +37,7 @@ class Options:
     """Written to the rows that are reserved; no other worker's."""
     http: tuple[str, int] | None = None
     database: Path | None = None
-    """A JSON object with the keys of a Secret, in place of DJ_* variables; read at every connect."""
+    """The folder of a mounted Secret, in place of DJ_* variables; read at every connect."""
 
 
 def run(options: Options) -> ExitCode:
@@ -66,10 +64,7 @@ def run(options: Options) -> ExitCode:
 def _settings(options: Options) -> DatabaseSettings:
     if options.database is None:
         return DatabaseSettings.from_environment(os.environ)
-    try:
-        return DatabaseSettings.from_secret(json.loads(options.database.read_text()), source=str(options.database))
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"{options.database} cannot be read: {error}") from error
+    return DatabaseSettings.from_folder(options.database)
 
 
 def _connect(options: Options) -> Connection:
