@@ -1,0 +1,1 @@
+"""The operator: PopulateJobs of a cluster, with pods for workers."""

@@ -1,0 +1,171 @@
+"""The one place that talks to the cluster. Objects are plain, as the API server has them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import aiohttp
+from kubernetes.aio import client, config
+from kubernetes.aio.config.config_exception import ConfigException
+from populate_jobs.errors import PopulateError
+
+from .manifests.names import COMPONENT, GROUP, MANAGER
+
+Object = Mapping[str, Any]
+
+PATHS = {
+    "Pod": "api/v1/{}pods",
+    "Secret": "api/v1/{}secrets",
+    "ConfigMap": "api/v1/{}configmaps",
+    "Namespace": "api/v1/namespaces",
+    "Deployment": "apis/apps/v1/{}deployments",
+    "Job": "apis/batch/v1/{}jobs",
+    "Event": "apis/events.k8s.io/v1/{}events",
+    "PopulateJob": f"apis/{GROUP}/v1alpha1/{{}}populatejobs",
+}
+CHILDREN = ("Pod", "ConfigMap", "Deployment", "Job")
+"""The kinds that the operator makes, or that come of what it makes; each carries the label COMPONENT."""
+
+REQUEST_SECONDS = 30.0
+LOG_LINES = 500
+LOG_BYTES = 2**22
+
+
+class ClusterError(PopulateError):
+    """The API server refused a request, or could not be asked; `status` is HTTP's, 0 where there was no answer."""
+
+    def __init__(self, message: str, *, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+
+    @property
+    def says_no(self) -> bool:
+        """To what was asked: it will say so again."""
+        return self.status in (400, 403, 422)
+
+
+class Cluster:
+    def __init__(self, api: client.ApiClient) -> None:
+        self._api = api
+
+    async def close(self) -> None:
+        await self._api.close()
+
+    async def get(self, kind: str, namespace: str, name: str) -> dict[str, Any]:
+        return await self._json("GET", _path(kind, namespace, name))
+
+    async def find(self, kind: str, namespace: str, name: str) -> dict[str, Any] | None:
+        """None where there is no such object."""
+        try:
+            return await self.get(kind, namespace, name)
+        except ClusterError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    async def children(self, kind: str, namespaces: Sequence[str]) -> list[dict[str, Any]]:
+        """All objects of a kind that the operator makes or watches; no namespaces are all of them."""
+        return await self._list(kind, namespaces, [("labelSelector", COMPONENT)])
+
+    async def populatejobs(self, namespaces: Sequence[str]) -> list[dict[str, Any]]:
+        return await self._list("PopulateJob", namespaces, [])
+
+    async def _list(
+        self, kind: str, namespaces: Sequence[str], query: Sequence[tuple[str, str]]
+    ) -> list[dict[str, Any]]:
+        lists = [await self._json("GET", _path(kind, namespace), query) for namespace in namespaces or [""]]
+        # The items of a list do not say what they are.
+        return [{"apiVersion": found["apiVersion"], "kind": kind, **item} for found in lists for item in found["items"]]
+
+    async def apply(self, wanted: Object) -> dict[str, Any]:
+        """Creates it or makes it so; fields that others have set and we do not name stay."""
+        query = [("fieldManager", MANAGER), ("force", "true")]
+        return await self._json("PATCH", _path_of(wanted), query, wanted, "application/apply-patch+yaml")
+
+    async def create(self, wanted: Object) -> dict[str, Any]:
+        metadata = wanted["metadata"]
+        return await self._json("POST", _path(wanted["kind"], metadata["namespace"]), [], wanted)
+
+    async def merge(self, kind: str, namespace: str, name: str, patch: Object, part: str = "") -> dict[str, Any]:
+        """`part` is a subresource, such as `status`."""
+        path = _path(kind, namespace, name) + (f"/{part}" if part else "")
+        return await self._json("PATCH", path, [], patch, "application/merge-patch+json")
+
+    async def delete(self, kind: str, namespace: str, name: str, uid: str) -> None:
+        """With all that belongs to it; nothing where it, or one of that uid, is not there."""
+        options = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
+        try:
+            await self._json("DELETE", _path(kind, namespace, name), [], options)
+        except ClusterError as error:
+            if error.status not in (404, 409):
+                raise
+
+    async def log(self, namespace: str, pod: str, container: str) -> str:
+        query = [("container", container), ("tailLines", str(LOG_LINES)), ("limitBytes", str(LOG_BYTES))]
+        answer = await self._ask("GET", _path("Pod", namespace, pod) + "/log", query)
+        return answer.decode(errors="replace")
+
+    async def _json(
+        self,
+        method: str,
+        path: str,
+        query: Sequence[tuple[str, str]] = (),
+        body: Object | None = None,
+        content: str = "application/json",
+    ) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(await self._ask(method, path, query, body, content))
+        return found
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        query: Sequence[tuple[str, str]] = (),
+        body: Object | None = None,
+        content: str = "application/json",
+    ) -> bytes:
+        request = await self._api.param_serialize(
+            method,
+            f"/{path}",
+            query_params=list(query),
+            header_params={"Accept": "application/json", "Content-Type": content},
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        try:
+            response = await self._api.call_api(*request, _request_timeout=REQUEST_SECONDS)
+            answer = bytes(await response.read())
+        except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
+            raise ClusterError(f"the API server cannot be asked: {error!r}") from error
+        if response.status >= 400:
+            raise ClusterError(_message(answer), status=response.status)
+        return answer
+
+
+async def connect() -> Cluster:
+    """From the pod's service account, else from the kubeconfig."""
+    settings = client.Configuration()
+    try:
+        config.load_incluster_config(client_configuration=settings)
+    except ConfigException:
+        await config.load_kube_config(client_configuration=settings)
+    return Cluster(client.ApiClient(settings))
+
+
+def _path_of(wanted: Object) -> str:
+    return _path(wanted["kind"], wanted["metadata"]["namespace"], wanted["metadata"]["name"])
+
+
+def _path(kind: str, namespace: str, name: str = "") -> str:
+    path = PATHS[kind].format(f"namespaces/{namespace}/" if namespace else "")
+    return f"{path}/{name}" if name else path
+
+
+def _message(answer: bytes) -> str:
+    try:
+        return str(json.loads(answer)["message"])
+    except (ValueError, KeyError, TypeError):
+        return answer[:500].decode(errors="replace")

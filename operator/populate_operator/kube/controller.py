@@ -1,0 +1,239 @@
+"""The loop over all PopulateJobs: see, plan, share, act. Level-triggered: whatever was missed, the next turn finds."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from populate_operator.database import tasks
+from populate_operator.plan.lineage import Relative, upstream
+from populate_operator.plan.share import share
+
+from .api import CHILDREN, Cluster, ClusterError, Object
+from .place import Place
+from .populating import Populating
+from .secrets import Secrets
+from .store import Owner, Store, owner_of
+
+LEAST_SECONDS = 0.1
+"""Between two turns of one PopulateJob."""
+LIST_EVERY = 60.0
+"""Seconds after which everything is listed, for what watching may have missed."""
+AFTER_A_FAULT = 10.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Options:
+    namespaces: tuple[str, ...]
+    """None: all of them."""
+    installation: str
+    reporter: str
+    max_workers_per_database: int | None = None
+
+
+class Controller:
+    def __init__(self, cluster: Cluster, options: Options) -> None:
+        self._cluster = cluster
+        self._options = options
+        self._loop = asyncio.get_running_loop()
+        self._woken = asyncio.Event()
+        self._store = Store()
+        secrets = Secrets(cluster, self._ring, self._secret_changed)
+        self._place = Place(cluster, self._store, secrets, options.installation, options.reporter, self.wake)
+        self._jobs: dict[Owner, Populating] = {}
+        self._due: dict[Owner, float] = {}
+        """Monotonic time of each PopulateJob's next turn."""
+        self._turned: dict[Owner, float] = {}
+        self._resources: dict[Owner, Object] = {}
+
+    # What is heard
+
+    def saw_populatejob(self, kind: str | None, seen: Object) -> None:
+        """`kind` is that of the watch event."""
+        owner = (seen["metadata"]["namespace"], seen["metadata"]["name"])
+        if kind == "DELETED":
+            self._forget(owner)
+        else:
+            self._update(owner, seen)
+
+    def saw_child(self, kind: str | None, seen: Object) -> None:
+        if kind == "DELETED":
+            self._store.drop(seen)
+        else:
+            self._store.put(seen)
+        self._mark(owner_of(seen))
+
+    def wake(self, owner: Owner) -> None:
+        """From any thread."""
+        self._loop.call_soon_threadsafe(self._mark, owner)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        await self._list_until_done()
+        listing = asyncio.create_task(self._list_again_and_again())
+        try:
+            while True:
+                self._turn()
+                await self._rest()
+        finally:
+            listing.cancel()
+            self._place.secrets.close_all_but(())
+
+    # What is done
+
+    def _turn(self) -> None:
+        self._place.secrets.collect()
+        clock, now = time.monotonic(), tasks.now()
+        due = [owner for owner, at in self._due.items() if at <= clock]
+        jobs = [job for owner in due if (job := self._job(owner))]
+        ready = [job for job in jobs if self._safely(job, functools.partial(self._see, job, now))]
+        replicas = self._shared(ready)
+        for job in ready:
+            self._safely(job, functools.partial(self._act, job, replicas.get(job.owner), now))
+
+    def _see(self, job: Populating, now: datetime) -> None:
+        before = job.relative.settled_at
+        job.collect(now)
+        job.decide(upstream(job.document, self._relatives(job)), now)
+        if job.relative.settled_at != before:
+            self._mark_those_below(job)
+
+    def _act(self, job: Populating, replicas: int | None, now: datetime) -> None:
+        assert job.plan is not None
+        job.act(job.plan.replicas if replicas is None else replicas, now)
+        self._due[job.owner] = time.monotonic() + job.next_look
+
+    def _shared(self, asking: Sequence[Populating]) -> dict[Owner, int]:
+        """Replicas by PopulateJob, where there is a cap on the workers of one database."""
+        capacity = self._options.max_workers_per_database
+        if capacity is None:
+            return {}
+        given: dict[Owner, int] = {}
+        for server in {_server(job) for job in asking}:
+            those = [job for job in self._jobs.values() if job.plan is not None and _server(job) == server]
+            shares = share(capacity, [job.claim for job in those])
+            given.update(zip((job.owner for job in those), shares, strict=True))
+        return given
+
+    def _job(self, owner: Owner) -> Populating | None:
+        """As the resource is now; a new one where it was made anew under its old name."""
+        self._turned[owner] = time.monotonic()
+        seen, job = self._resources.get(owner), self._jobs.get(owner)
+        if seen is None:
+            self._due.pop(owner, None)
+            return None
+        if job is None or job.seen["metadata"]["uid"] != seen["metadata"]["uid"]:
+            job = self._jobs[owner] = Populating(seen, self._place)
+        elif job.seen is not seen:
+            job.update(seen)
+        return job
+
+    def _safely(self, job: Populating, step: Callable[[], None]) -> bool:
+        """One PopulateJob's fault is no other's."""
+        try:
+            step()
+        except Exception:
+            log.exception("%s/%s", *job.owner)
+            self._due[job.owner] = time.monotonic() + AFTER_A_FAULT
+            return False
+        return True
+
+    def _relatives(self, job: Populating) -> list[Relative]:
+        return [other.relative for other in self._jobs.values() if other is not job and _related(other, job)]
+
+    def _mark_those_below(self, job: Populating) -> None:
+        for other in self._jobs.values():
+            if other is not job and _related(other, job):
+                self._mark(other.owner)
+
+    # Waiting and waking
+
+    async def _rest(self) -> None:
+        """Until something is due, or somebody rings."""
+        next_due = min(self._due.values(), default=time.monotonic() + LIST_EVERY)
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._woken.wait(), max(0.0, next_due - time.monotonic()))
+        self._woken.clear()
+
+    def _mark(self, owner: Owner) -> None:
+        if owner in self._resources:
+            soonest = self._turned.get(owner, 0.0) + LEAST_SECONDS
+            self._due[owner] = min(self._due.get(owner, soonest), max(soonest, time.monotonic()))
+            self._woken.set()
+
+    def _ring(self) -> None:
+        self._loop.call_soon_threadsafe(self._woken.set)
+
+    def _secret_changed(self, namespace: str, name: str) -> None:
+        for job in self._jobs.values():
+            if job.owner[0] == namespace and job.job.spec.database.secret_ref.name == name:
+                self._mark(job.owner)
+
+    def _update(self, owner: Owner, seen: Object) -> None:
+        before = self._resources.get(owner)
+        self._resources[owner] = seen
+        if before is None or _asks(before) != _asks(seen):
+            self._mark(owner)
+
+    def _forget(self, owner: Owner) -> None:
+        for known in (self._resources, self._jobs, self._due, self._turned):
+            known.pop(owner, None)
+
+    # Listing
+
+    async def _list_until_done(self) -> None:
+        pause = 1.0
+        while True:
+            try:
+                return await self._list()
+            except ClusterError as error:
+                log.error("the cluster cannot be listed, trying again: %s", error)
+                await asyncio.sleep(pause)
+                pause = min(30.0, pause * 2)
+
+    async def _list_again_and_again(self) -> None:
+        while True:
+            await asyncio.sleep(LIST_EVERY)
+            with contextlib.suppress(ClusterError):
+                await self._list()
+            self._place.secrets.close_all_but([job.login for job in self._jobs.values() if job.login])
+
+    async def _list(self) -> None:
+        self._store.begin_listing()
+        for kind in CHILDREN:
+            found = await self._cluster.children(kind, self._options.namespaces)
+            for changed in self._store.replace(kind, found):
+                self._mark(owner_of(changed))
+        known = set(self._resources)
+        self._keep_only(known, await self._cluster.populatejobs(self._options.namespaces))
+
+    def _keep_only(self, known: Iterable[Owner], listed: Sequence[Object]) -> None:
+        """`known` are those there were before the list was asked for: one that came since is not gone."""
+        found = {(item["metadata"]["namespace"], item["metadata"]["name"]): item for item in listed}
+        for owner in set(known) - set(found):
+            self._forget(owner)
+        for owner, item in found.items():
+            self._update(owner, item)
+
+
+def _server(job: Populating) -> tuple[str, str]:
+    """Which database a PopulateJob works on, as its own image saw it."""
+    return (job.document.backend, job.document.server.identity) if job.document else ("", "/".join(job.owner))
+
+
+def _related(one: Populating, other: Populating) -> bool:
+    return one.document is None or other.document is None or _server(one) == _server(other)
+
+
+def _asks(seen: Object) -> tuple[object, ...]:
+    """What of a resource is the user's: a status of our own wakes nobody."""
+    metadata = seen["metadata"]
+    return metadata["uid"], metadata.get("generation"), metadata.get("annotations"), metadata.get("deletionTimestamp")

@@ -1,0 +1,140 @@
+"""The worker pods of one PopulateJob: its Deployment as it should be, and the steps towards that."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from populate_operator.plan import Problem, Worker
+from populate_operator.plan.recovery import Recovery
+from populate_operator.spec import PopulateJob
+
+from . import pods
+from .api import ClusterError, Object
+from .errands import Errands
+from .manifests import names
+from .manifests.worker import deployment, suffix
+from .place import Place
+from .store import Owner
+
+BUSY_COST = "100"
+"""What it costs to delete a pod that holds keys: those without are deleted first."""
+
+
+class Crew:
+    def __init__(self, owner: Owner, place: Place, errands: Errands) -> None:
+        self._owner = owner
+        self._place = place
+        self._errands = errands
+        self.ours = suffix(owner[0], place.installation)
+        self.problem: Problem | None = None
+        self._refused: ClusterError | None = None
+
+    @property
+    def pods(self) -> list[Object]:
+        return self._place.store.of(self._owner, "Pod", names.WORKER)
+
+    @property
+    def workers(self) -> tuple[Worker, ...]:
+        return pods.workers(self.pods, self.ours)
+
+    @property
+    def replicas(self) -> int:
+        """As the Deployment has it now."""
+        found = self._deployment
+        return int(found["spec"].get("replicas", 0)) if found else 0
+
+    def look(self, now: datetime) -> None:
+        """What keeps workers from coming up, if anything does."""
+        self.problem = pods.problem(self.pods, self._deployment, self._refused, self.problem, now)
+
+    def alive(self, held: Iterable[str]) -> frozenset[str]:
+        """Those of these hosts whose pod has not ended."""
+        return frozenset(host for host in held if (pod := self._pod(host)) and not pods.is_over(pod))
+
+    def deaths(self, held: Iterable[str]) -> dict[str, str | None]:
+        return pods.deaths([pod for host in held if (pod := self._pod(host))], self.ours)
+
+    def resize(self, job: PopulateJob, owner: Object, replicas: int, busy: frozenset[str]) -> None:
+        """Towards a Deployment of so many; where workers do not come up, one is enough to show when they do."""
+        if self.problem is not None and self.problem.reason in pods.HOPELESS:
+            replicas = min(replicas, max(1, sum(worker.ready for worker in self.workers)))
+        wanted = deployment(job, owner, self._place.installation, replicas)
+        if self._deployment is None or not _is_as(self._deployment, wanted):
+            costs = self._costs(busy) if replicas < self.replicas else {}
+            apply = functools.partial(self._apply, wanted, costs)
+            self._errands.run("deployment", apply, self._applied, self._failed)
+
+    def nudge(self, changed_at: str) -> None:
+        """Has the kubelets bring a new assignment to pods older than it: a pod that changed they look at once."""
+        patch = {"metadata": {"annotations": {names.CHANGED_AT: changed_at}}}
+        for pod in self.pods:
+            name, annotations = pod["metadata"]["name"], pod["metadata"].get("annotations", {})
+            old = pod["metadata"]["creationTimestamp"] <= changed_at and not pods.is_over(pod)
+            if old and annotations.get(names.CHANGED_AT) != changed_at:
+                merge = functools.partial(self._place.cluster.merge, "Pod", self._owner[0], name, patch)
+                self._errands.run(f"nudge {name}", merge, self._place.store.put)
+
+    def try_again(self) -> None:
+        """Pods that wait longer and longer before they start again are replaced: what stopped them was mended."""
+        for pod in self.pods:
+            if pods.is_crash_looping(pod):
+                name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]
+                delete = functools.partial(self._place.cluster.delete, "Pod", self._owner[0], name, uid)
+                self._errands.run(f"remove {name}", delete)
+
+    async def confirmed(self, recovery: Recovery) -> Recovery:
+        """Without the hosts whose pod lives after all: what was watched may be behind, the API server is not."""
+        gone = []
+        for host in recovery.hosts:
+            pod = await self._place.cluster.find("Pod", self._owner[0], host.removesuffix(self.ours))
+            if pod is None or pods.is_over(pod):
+                gone.append(host)
+            else:
+                self._place.store.put(pod)
+        return Recovery(tuple(gone), recovery.suspect)
+
+    @property
+    def _deployment(self) -> Object | None:
+        namespace, name = self._owner
+        return self._place.store.get("Deployment", namespace, names.deployment_name(name))
+
+    def _pod(self, host: str) -> Object | None:
+        if not host.endswith(self.ours):
+            return None
+        return self._place.store.get("Pod", self._owner[0], host.removesuffix(self.ours))
+
+    def _costs(self, busy: frozenset[str]) -> dict[str, str]:
+        """By pod, where it is not what it should be."""
+        costs = {}
+        for pod in self.pods:
+            wanted = BUSY_COST if pods.host(pod, self.ours) in busy else "0"
+            if pod["metadata"].get("annotations", {}).get(names.DELETION_COST, "0") != wanted:
+                costs[str(pod["metadata"]["name"])] = wanted
+        return costs
+
+    async def _apply(self, wanted: Object, costs: Mapping[str, str]) -> Object:
+        """The costs are in place before the Deployment shrinks."""
+        for name, cost in costs.items():
+            patch = {"metadata": {"annotations": {names.DELETION_COST: cost}}}
+            try:
+                await self._place.cluster.merge("Pod", self._owner[0], name, patch)
+            except ClusterError as error:
+                if error.status != 404:
+                    raise
+        return await self._place.cluster.apply(wanted)
+
+    def _applied(self, found: Object) -> None:
+        self._refused = None
+        self._place.store.put(found)
+
+    def _failed(self, error: BaseException) -> None:
+        if isinstance(error, ClusterError) and error.says_no:
+            self._refused = error
+
+
+def _is_as(found: Object, wanted: Object) -> bool:
+    applied = found["metadata"].get("annotations", {}).get(names.APPLIED)
+    same_pods = applied == wanted["metadata"]["annotations"][names.APPLIED]
+    return bool(same_pods and found["spec"].get("replicas") == wanted["spec"]["replicas"])

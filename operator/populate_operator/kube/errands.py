@@ -1,0 +1,65 @@
+"""Requests to the cluster for one PopulateJob: of each name one at a time, and none again at once after it failed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from populate_operator.database.flight import Flight
+
+T = TypeVar("T")
+
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 60.0
+
+log = logging.getLogger(__name__)
+
+
+def nothing(_: object) -> None:
+    """What came back changes nothing that watching would not show."""
+
+
+class Errands:
+    def __init__(self, flight: Flight) -> None:
+        self._flight = flight
+        self._failures: dict[str, int] = {}
+        self._not_before: dict[str, float] = {}
+
+    def run(
+        self,
+        name: str,
+        errand: Callable[[], Coroutine[Any, Any, T]],
+        done: Callable[[T], None] = nothing,
+        failed: Callable[[BaseException], None] = nothing,
+    ) -> None:
+        """Nothing happens where one of this name is still out, or failed a moment ago."""
+        if time.monotonic() >= self._not_before.get(name, 0.0):
+
+            def landed(found: T) -> None:
+                self.forgive(name)
+                done(found)
+
+            def lost(error: BaseException) -> None:
+                self._pause(name, error)
+                failed(error)
+
+            self._flight.start(name, lambda: asyncio.ensure_future(errand()), landed, lost)
+
+    def forgive(self, name: str) -> None:
+        """It may be tried again at once."""
+        self._failures.pop(name, None)
+        self._not_before.pop(name, None)
+
+    @property
+    def next_try(self) -> float | None:
+        """Monotonic time at which the first of those that failed may be tried again."""
+        return min(self._not_before.values(), default=None)
+
+    def _pause(self, name: str, error: BaseException) -> None:
+        log.info("%s: %s", name, error)
+        failures = self._failures[name] = self._failures.get(name, 0) + 1
+        pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(failures - 1, 16))
+        self._not_before[name] = time.monotonic() + pause

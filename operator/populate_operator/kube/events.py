@@ -1,0 +1,36 @@
+"""Events as the cluster keeps them (events.k8s.io/v1). Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+from populate_operator.plan.events import Event
+
+from .api import Object
+from .manifests.names import MANAGER
+
+LONGEST_NOTE = 1000
+
+
+def event(of: Object, what: Event, reporter: str, now: datetime) -> dict[str, Any]:
+    metadata = of["metadata"]
+    return {
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {"generateName": f"{metadata['name']}.", "namespace": metadata["namespace"]},
+        "eventTime": now.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "reportingController": f"datajoint.io/{MANAGER}",
+        "reportingInstance": reporter,
+        "action": "Reconcile",
+        "type": what.type,
+        "reason": what.reason,
+        "note": what.message[:LONGEST_NOTE],
+        "regarding": {
+            "apiVersion": of["apiVersion"],
+            "kind": of["kind"],
+            "namespace": metadata["namespace"],
+            "name": metadata["name"],
+            "uid": metadata["uid"],
+        },
+    }

@@ -1,0 +1,41 @@
+"""Hands what kopf watches to the controller: plain event handlers, which leave no trace on any resource."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import kopf
+
+from .api import CHILDREN, Object
+from .controller import Controller
+from .manifests.names import COMPONENT, GROUP
+
+PLURALS = {"Pod": ("", "v1", "pods"), "ConfigMap": ("", "v1", "configmaps")}
+PLURALS |= {"Deployment": ("apps", "v1", "deployments"), "Job": ("batch", "v1", "jobs")}
+
+
+def registry(controller: Controller) -> kopf.OperatorRegistry:
+    found = kopf.OperatorRegistry()
+    kopf.on.event(GROUP, "v1alpha1", "populatejobs", id="populatejob", registry=found)(
+        functools.partial(_hand_on, controller.saw_populatejob)
+    )
+    for kind in CHILDREN:
+        kopf.on.event(*PLURALS[kind], id=kind.lower(), registry=found)(
+            functools.partial(_hand_on, controller.saw_child)
+        )
+    return found
+
+
+def settings() -> kopf.OperatorSettings:
+    found = kopf.OperatorSettings()
+    found.posting.enabled = False
+    found.peering.standalone = True
+    for kind in CHILDREN:
+        found.watching.label_selectors[PLURALS[kind]] = COMPONENT
+    return found
+
+
+def _hand_on(to: Callable[[str | None, Object], None], event: Any, **_: Any) -> None:
+    to(event["type"], event["object"])

@@ -1,0 +1,35 @@
+"""The Kubernetes Job that asks the worker image what a PopulateJob means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from populate_operator.question import arguments
+from populate_operator.spec import PopulateJob
+
+from . import names
+from .pod import CONTAINER, DATABASE_FOLDER, literal, template
+
+DEADLINE_SECONDS = 300
+KEPT_SECONDS = 3600
+"""Should nobody be there to read and to remove it."""
+
+
+def resolve_job(job: PopulateJob, owner: Mapping[str, Any], question: str) -> dict[str, Any]:
+    command = ["populate-worker", "resolve", f"--database={DATABASE_FOLDER}", *map(literal, arguments(job.spec))]
+    pods = template(job.spec, command, names.labels(job.name, names.RESOLVE), {})
+    # Another container would keep the Job from ending.
+    own = [container for container in pods["spec"]["containers"] if container["name"] == CONTAINER]
+    name = names.resolve_name(job.name, owner["metadata"]["uid"], question)
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": names.metadata(owner, name, names.RESOLVE, **{names.QUESTION: question}),
+        "spec": {
+            "backoffLimit": 0,
+            "activeDeadlineSeconds": DEADLINE_SECONDS,
+            "ttlSecondsAfterFinished": KEPT_SECONDS,
+            "template": {**pods, "spec": {**pods["spec"], "containers": own, "restartPolicy": "Never"}},
+        },
+    }

@@ -1,0 +1,93 @@
+"""The databases' logins, from Secrets: each read again now and then, each with connections of its own namespace."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+from populate_jobs import DatabaseSettings
+from populate_jobs.errors import PopulateError, SettingsError
+
+from populate_operator.database.flight import Flight
+from populate_operator.database.login import Login
+
+from .api import Cluster, Object
+
+READ_EVERY = 10.0
+"""Seconds after which a Secret that is in use is read again."""
+
+
+@dataclass
+class Known:
+    read_at: float = -READ_EVERY
+    found: DatabaseSettings | PopulateError | None = None
+
+
+class Secrets:
+    def __init__(self, cluster: Cluster, landed: Callable[[], None], changed: Callable[[str, str], None]) -> None:
+        """`changed` is called with namespace and name of a Secret that says something else than before."""
+        self._cluster = cluster
+        self._changed = changed
+        self._flight = Flight(landed)
+        self._known: dict[tuple[str, str], Known] = {}
+        self._logins: dict[tuple[str, DatabaseSettings], Login] = {}
+
+    def login(self, namespace: str, name: str) -> Login | PopulateError | None:
+        """None until it was read. Two namespaces never share a connection, whatever their Secrets say."""
+        known = self._known.setdefault((namespace, name), Known())
+        if time.monotonic() - known.read_at >= READ_EVERY:
+            self._read(namespace, name, known)
+        if not isinstance(known.found, DatabaseSettings):
+            return known.found
+        key = (namespace, known.found)
+        if key not in self._logins:
+            self._logins[key] = Login(known.found)
+        return self._logins[key]
+
+    def collect(self) -> None:
+        self._flight.collect()
+
+    def close_all_but(self, used: Collection[Login]) -> None:
+        for key, login in list(self._logins.items()):
+            if login not in used:
+                del self._logins[key]
+                login.close(0.0)
+
+    def _read(self, namespace: str, name: str, known: Known) -> None:
+        def done(secret: Object | None) -> None:
+            before = known.found
+            known.read_at, known.found = time.monotonic(), _settings(secret, name)
+            if not _same(before, known.found):
+                self._changed(namespace, name)
+
+        def failed(error: BaseException) -> None:
+            known.read_at = time.monotonic()
+            if known.found is None and isinstance(error, PopulateError):
+                known.found = error
+                self._changed(namespace, name)
+
+        def read() -> asyncio.Future[Object | None]:
+            return asyncio.ensure_future(self._cluster.find("Secret", namespace, name))
+
+        self._flight.start(f"{namespace}/{name}", read, done, failed)
+
+
+def _settings(secret: Object | None, name: str) -> DatabaseSettings | PopulateError:
+    if secret is None:
+        return SettingsError(f"there is no Secret {name}: create it with the keys host, user and password")
+    try:
+        return DatabaseSettings.from_secret(_decoded(secret.get("data", {})), source=f"the Secret {name}")
+    except (PopulateError, ValueError) as error:
+        return error if isinstance(error, PopulateError) else SettingsError(f"the Secret {name}: {error}")
+
+
+def _same(before: object, now: object) -> bool:
+    return before == now or (isinstance(now, PopulateError) and str(before) == str(now))
+
+
+def _decoded(data: dict[str, Any]) -> dict[str, str]:
+    return {key: base64.b64decode(value).decode().removesuffix("\n") for key, value in data.items() if value}

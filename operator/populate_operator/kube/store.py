@@ -1,0 +1,84 @@
+"""The operator's own objects in the cluster, as they were last seen: fed by watching, set right by listing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from .api import Object
+from .manifests.names import COMPONENT, POPULATEJOB
+
+Key = tuple[str, str, str]
+"""Kind, namespace, name."""
+Owner = tuple[str, str]
+"""Namespace and name of a PopulateJob."""
+
+
+class Store:
+    def __init__(self) -> None:
+        self._objects: dict[Key, Object] = {}
+        self._families: dict[Owner, dict[Key, Object]] = {}
+        self._touched: set[Key] = set()
+        """Since the last listing began."""
+
+    def put(self, seen: Object) -> None:
+        """Nothing happens where a later version of it was seen already."""
+        key = key_of(seen)
+        known = self._objects.get(key)
+        self._touched.add(key)
+        if known is None or _version(known) <= _version(seen):
+            self._keep(seen)
+
+    def drop(self, seen: Object) -> None:
+        self._touched.add(key_of(seen))
+        self._forget(seen)
+
+    def begin_listing(self) -> None:
+        self._touched.clear()
+
+    def replace(self, kind: str, listed: Iterable[Object]) -> list[Object]:
+        """What changed by it. What was seen since begin_listing() is newer than the list."""
+        found = {key_of(item): item for item in listed}
+        known = {key: item for key, item in self._objects.items() if key[0] == kind}
+        gone = [item for key, item in known.items() if key not in found and key not in self._touched]
+        new = [item for key, item in found.items() if key not in self._touched and known.get(key) != item]
+        for item in gone:
+            self._forget(item)
+        for item in new:
+            self._keep(item)
+        return gone + new
+
+    def get(self, kind: str, namespace: str, name: str) -> Object | None:
+        return self._objects.get((kind, namespace, name))
+
+    def of(self, owner: Owner, kind: str, component: str) -> list[Object]:
+        family = self._families.get(owner, {})
+        return [item for key, item in family.items() if key[0] == kind and _label(item, COMPONENT) == component]
+
+    def _keep(self, item: Object) -> None:
+        self._objects[key_of(item)] = item
+        self._families.setdefault(owner_of(item), {})[key_of(item)] = item
+
+    def _forget(self, item: Object) -> None:
+        known = self._objects.pop(key_of(item), item)
+        family = self._families.get(owner_of(known), {})
+        family.pop(key_of(known), None)
+        if not family:
+            self._families.pop(owner_of(known), None)
+
+
+def key_of(seen: Object) -> Key:
+    return seen["kind"], seen["metadata"]["namespace"], seen["metadata"]["name"]
+
+
+def owner_of(seen: Object) -> Owner:
+    return seen["metadata"]["namespace"], str(_label(seen, POPULATEJOB))
+
+
+def _label(item: Object, name: str) -> Any:
+    return item["metadata"].get("labels", {}).get(name)
+
+
+def _version(item: Object) -> int:
+    # Comparable as numbers: promised from Kubernetes 1.35 on, and so in every server before it.
+    return int(item["metadata"].get("resourceVersion", 0))
