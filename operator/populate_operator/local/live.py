@@ -57,7 +57,7 @@ class Live:
     def __init__(self, flags: str) -> None:
         """`flags` are those by which other commands find the same manifest and database."""
         self._flags = flags
-        self._console = Console(stderr=True, highlight=False)
+        self._console = Console(highlight=False)
         self._live = RichLive(console=self._console, auto_refresh=False)
         self._told = ""
 

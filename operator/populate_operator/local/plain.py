@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -35,7 +34,7 @@ class Plain:
             self._show(job, now)
 
     def say(self, text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
+        print(text, flush=True)
 
     def end(self, jobs: Sequence[Populating], ending: Ending) -> None:
         for job in jobs:

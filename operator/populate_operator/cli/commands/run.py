@@ -24,7 +24,7 @@ def main(args: argparse.Namespace) -> int:
 
 def _screen(args: argparse.Namespace) -> Screen:
     flags = _flags(args)
-    if sys.stderr.isatty() and not args.verbose:
+    if sys.stdout.isatty() and not args.verbose:
         from populate_operator.local.live import Live
 
         return Live(flags)
