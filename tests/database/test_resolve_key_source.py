@@ -1,8 +1,10 @@
 """Every kind of key_source, compiled: its SQL gives the rows that DataJoint's own expression gives."""
 
+import time
 from collections.abc import Iterator
 from types import ModuleType
 
+import datajoint as dj
 import pytest
 from populate_jobs import Connection, ResolveDocument, connect
 from populate_worker.resolving.describe import Request, describe
@@ -88,6 +90,15 @@ def shape(sql: str, lab) -> str:
     quote = lab.schema.connection.adapter.quote_identifier("x")[0]
     parts = sql.split(f" as {quote}")
     return " as ".join([parts[0], *(part.split(quote, 1)[1] for part in parts[1:] if part[0] in "$_")])
+
+
+def test_a_slow_key_source_is_not_run(lab, queue, monkeypatch):
+    slow = "max(sleep(30))" if queue.backend == "mysql" else "max((pg_sleep(30) is null)::int)"
+    source = lab.Session * dj.U().aggr(lab.Subject, slow=slow)
+    monkeypatch.setattr(lab.HeartRate, "key_source", property(lambda table: source))
+    began = time.monotonic()
+    assert "sleep(30)" in describe(lab.HeartRate, Request("lab.HeartRate", PERCENT), queue).restricted_key_source
+    assert time.monotonic() - began < 30
 
 
 def test_the_document_names_everything(lab, queue, server):

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import datetime
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
 import datajoint as dj
 from datajoint.errors import DataJointError
-from populate_jobs import Connection, ResolveDocument
+from populate_jobs import Attribute, Connection, ResolveDocument
 from populate_jobs.document import PROTOCOL
-from populate_jobs.errors import Contended, DatabaseError, DatabaseUnreachable, MissingGrant, ResolveRefused
+from populate_jobs.errors import DatabaseError, ResolveRefused
 
+from .check import check
 from .expressions import key_source, restricted, select, tables_read
 from .jobs_table import declare
 from .restriction import Compiler
@@ -35,18 +36,10 @@ def describe(table: type[Any], request: Request, connection: Connection) -> Reso
     target = table()
     _refuse_other_server(target.connection, connection)
     jobs, attributes = declare(target, request.table)
-    names = [attribute.name for attribute in attributes]
-    keys = key_source(target, request.table, names)
-    compiler = Compiler(request.table, keys, jobs.full_table_name, attributes, connection)
     try:
-        unrestricted = select(keys, names)
-        _check(connection, unrestricted, "KeySourceInvalid", f"key_source of {request.table}")
-        conditions = compiler.conditions(request.restriction, request.restrict_by)
-        sql = select(restricted(keys, conditions), names) if conditions else unrestricted
+        everything, some, restriction = _compile(target, jobs, attributes, request, connection)
     except DataJointError as error:
         raise ResolveRefused("KeySourceInvalid", f"key_source of {request.table}: {error}") from error
-    if conditions:
-        _check(connection, sql, "RestrictionInvalid", f"the restriction of {request.table}")
     server, warnings = identify(connection, datetime.datetime.now(datetime.timezone.utc))
     return ResolveDocument(
         protocol=PROTOCOL,
@@ -56,14 +49,31 @@ def describe(table: type[Any], request: Request, connection: Connection) -> Reso
         target=target.full_table_name,
         jobs=jobs.full_table_name,
         primary_key=attributes,
-        key_source=unrestricted,
-        restricted_key_source=sql,
-        restriction=" AND ".join(f"({condition})" for condition in conditions),
-        upstream=tables_read(sql, target.adapter),
+        key_source=everything,
+        restricted_key_source=some,
+        restriction=restriction,
+        upstream=tables_read(some, target.adapter),
         server=server,
         versions=_versions(),
-        warnings=(*_granularity(target, names), *warnings),
+        warnings=(*_granularity(target, attributes), *warnings),
     )
+
+
+def _compile(
+    target: Any, jobs: Any, attributes: Sequence[Attribute], request: Request, connection: Connection
+) -> tuple[str, str, str]:
+    """key_source without and with the restriction, and the restriction alone; the server has parsed all three."""
+    names = [attribute.name for attribute in attributes]
+    keys = key_source(target, request.table, names)
+    everything = select(keys, names)
+    check(connection, everything, _refused("KeySourceInvalid", f"key_source of {request.table}", everything))
+    compiler = Compiler(request.table, keys, jobs.full_table_name, attributes, connection)
+    conditions = compiler.conditions(request.restriction, request.restrict_by)
+    if not conditions:
+        return everything, everything, ""
+    some = select(restricted(keys, conditions), names)
+    check(connection, some, _refused("RestrictionInvalid", f"the restricted key_source of {request.table}", some))
+    return everything, some, " AND ".join(f"({condition})" for condition in conditions)
 
 
 def _refuse_other_server(theirs: Any, ours: Connection) -> None:
@@ -87,18 +97,12 @@ _WHERE = {
 }
 
 
-def _check(connection: Connection, sql: str, reason: str, what: str) -> None:
-    """Has the server parse and plan the query without running it."""
-    quoted = sql.replace("%", "%%")
-    try:
-        connection.execute(f"SELECT 1 FROM ({quoted}) AS k LIMIT 0")
-    except (DatabaseUnreachable, MissingGrant, Contended):
-        raise
-    except DatabaseError as error:
-        raise ResolveRefused(reason, f"the server refuses {what}: {error}; the SQL is {sql}") from error
+def _refused(reason: str, what: str, sql: str) -> Callable[[DatabaseError], ResolveRefused]:
+    return lambda error: ResolveRefused(reason, f"the server refuses {what}: {error}; the SQL is {sql}")
 
 
-def _granularity(target: Any, names: list[str]) -> list[str]:
+def _granularity(target: Any, attributes: Sequence[Attribute]) -> list[str]:
+    names = [attribute.name for attribute in attributes]
     extra = [name for name in target.primary_key if name not in names]
     if not extra:
         return []

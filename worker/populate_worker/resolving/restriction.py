@@ -9,8 +9,9 @@ from typing import Any
 from datajoint.errors import DataJointError
 from datajoint.expression import QueryExpression
 from populate_jobs import Attribute, Connection
-from populate_jobs.errors import Contended, DatabaseError, DatabaseUnreachable, MissingGrant, ResolveRefused
+from populate_jobs.errors import DatabaseError, ResolveRefused
 
+from .check import check
 from .expressions import columns, restricted, semijoin
 from .literals import literal
 from .locate import import_table, near
@@ -93,13 +94,8 @@ class Compiler:
 
     def _check(self, field: str, condition: str, source: str, what: str, names: list[str]) -> None:
         """Has the server parse the condition, bare too, so that it cannot close our parentheses or comment them out."""
-        sql = f"SELECT 1 FROM {source} WHERE ({condition}) AND CASE WHEN {condition} THEN TRUE END LIMIT 0"
-        try:
-            self._connection.execute(sql.replace("%", "%%"))
-        except (DatabaseUnreachable, MissingGrant, Contended):
-            raise
-        except DatabaseError as error:
-            raise _refused(field, _explained(error, what, names)) from error
+        sql = f"SELECT 1 FROM {source} WHERE ({condition}) AND CASE WHEN {condition} THEN TRUE END"
+        check(self._connection, sql, lambda error: _refused(field, _explained(error, what, names)))
 
     def _columns(self, names: Iterable[str]) -> str:
         return columns(self._keys, list(names))
