@@ -22,8 +22,7 @@ setup: $(READY) ## Make the virtual environment (outside the checkout) and say w
 	@echo "Ready: source $(VENV)/bin/activate"
 
 test: lint ## Lint, types, imports, generated files, and every test on every server
-	python -m tests.servers prepare
-	python -m pytest $(ARGS)
+	python -m tests.servers run python -m pytest $(ARGS)
 
 lint: $(READY) ## Style, types, import contracts, lock
 	ruff check .

@@ -42,13 +42,16 @@ def own_server(request: pytest.FixtureRequest) -> Iterator[Server]:
 
 def opened(request: pytest.FixtureRequest, opening: AbstractContextManager[Server]) -> Iterator[Server]:
     """Skip, and say so at the end, where the server cannot be had; in CI fail unless that is excused."""
+    left_out = request.config.stash[_LEFT_OUT]
+    if request.param in left_out:
+        pytest.skip(f"{request.param} cannot be had")
     try:
         with opening as running:
             yield running
     except Unavailable as missing:
         if os.environ.get("CI") == "true" and not missing.excused:
             pytest.fail(f"{request.param} must be there in CI: {missing}", pytrace=False)
-        request.config.stash[_LEFT_OUT][request.param] = str(missing)
+        left_out[request.param] = str(missing)
         pytest.skip(f"{request.param} cannot be had: {str(missing).splitlines()[0]}")
 
 
