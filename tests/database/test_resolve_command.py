@@ -59,6 +59,14 @@ def test_a_refusal_goes_between_the_sentinels_and_in_words_to_stderr(server, sch
     assert f"TableNotFound: {caught.value}" in done.stderr
 
 
+def test_settings_that_datajoint_refuses_are_refused_with_its_words(server, schema_name):
+    done = run(server, f"{schema_name}_noisy", "--table", f"{PIPELINES}.noisy.Analysis", DJ_DATABASE="lab")
+    with pytest.raises(ResolveRefused, match="DataJoint cannot be imported: ") as caught:
+        read_output(done.stdout)
+    assert caught.value.reason == "ImportFailed"
+    assert "datajoint" in caught.value.traceback
+
+
 def test_an_import_that_the_database_forbids_is_a_missing_grant(server, schema_name):
     name = f"{schema_name}_nobody"
     if server.backend == "mysql":
@@ -107,7 +115,7 @@ def test_a_wrong_password_is_refused_by_name(refused, server):
 def test_a_server_that_does_not_answer_is_refused_by_name(refused):
     refusal = refused(DJ_PORT="1")
     assert refusal.reason == "DatabaseUnreachable"
-    assert "check host and port" in str(refusal)
+    assert "check host, port and tls" in str(refusal)
 
 
 def test_settings_that_cannot_be_used_are_refused_by_name(refused):

@@ -11,8 +11,8 @@ import datajoint as dj
 import pytest
 from populate_jobs import Connection, connect
 from populate_jobs.errors import MissingGrant, PopulateError, ResolveRefused
-from populate_worker.resolve import as_refusal
 from populate_worker.resolving.describe import Request, describe
+from populate_worker.resolving.refusals import as_refusal
 
 from tests.database import pipelines
 from tests.database.pipeline import settings

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from populate_jobs.errors import DatabaseUnreachable, MissingGrant, ResolveRefused, ServerUnsuitable, SettingsError
-from populate_worker.resolve import DATAJOINT, as_refusal, refuse_unsupported_datajoint
+from populate_worker.resolve import DATAJOINT, refuse_unsupported_datajoint
+from populate_worker.resolving.refusals import as_refusal
 
 
 @pytest.mark.parametrize("version", ["2.3.5", "2.3.6", "2.3.99"])
@@ -42,7 +43,7 @@ def test_the_supported_versions_are_those_that_the_package_asks_for():
 @pytest.mark.parametrize(
     ("error", "reason", "advice"),
     [
-        (DatabaseUnreachable("timed out"), "DatabaseUnreachable", "timed out; check host and port"),
+        (DatabaseUnreachable("timed out"), "DatabaseUnreachable", "timed out; check host, port"),
         (MissingGrant("CREATE command denied"), "MissingGrant", "CREATE command denied; grant the user SELECT"),
         (ServerUnsuitable("no SKIP LOCKED"), "ServerUnsuitable", "no SKIP LOCKED"),
         (SettingsError("port 'x'"), "DatabaseSettingsInvalid", "port 'x'"),

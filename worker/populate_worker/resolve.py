@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import importlib
 import json
 import os
 import re
@@ -27,7 +28,9 @@ from populate_jobs import (
     probe,
 )
 from populate_jobs.document import BEGIN, END, refusal_to_json
-from populate_jobs.errors import MissingGrant, ResolveRefused, SettingsError
+from populate_jobs.errors import MissingGrant, ResolveRefused
+
+from .resolving.refusals import as_refusal, end_of_traceback
 
 REFUSED = 3
 """Exit status where what is asked cannot be done; the reason stands between the sentinels."""
@@ -47,6 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Prints the document, or what was refused, between the sentinels; the lab's own output goes to stderr."""
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())  # as the runner has it, whose command is `python -m`
     try:
         with contextlib.redirect_stdout(sys.stderr):
             if args.database is not None:
@@ -66,6 +71,7 @@ def resolve(table: str, restriction: str, restrict_by: str) -> ResolveDocument:
     refuse_unsupported_datajoint()
     settings = DatabaseSettings.from_environment(os.environ)
     with contextlib.closing(connect(settings, name="populate resolve", statement_seconds=STATEMENT_SECONDS)) as ours:
+        _import_datajoint()
         from .resolving.describe import Request, describe
         from .resolving.locate import import_auto_populated
         from .resolving.login import log_in
@@ -100,11 +106,13 @@ def refuse_unsupported_datajoint() -> None:
         raise ResolveRefused("DataJointUnsupported", f"DataJoint {version} is not supported: {_INSTALL}")
 
 
-def as_refusal(error: PopulateError) -> ResolveRefused:
-    """The error as a reason and a message that ends with what to do."""
-    reason = getattr(error, "reason", "") or _REASONS.get(type(error), type(error).__name__)
-    advice = f"; {_ADVICE[reason]}" if reason in _ADVICE else ""
-    return ResolveRefused(reason, f"{error}{advice}", traceback=getattr(error, "traceback", ""))
+def _import_datajoint() -> None:
+    """It reads its settings when it is imported, and refuses some."""
+    try:
+        importlib.import_module("datajoint")
+    except Exception as error:
+        message = f"DataJoint cannot be imported: {type(error).__name__}: {error}"
+        raise ResolveRefused("ImportFailed", message, traceback=end_of_traceback(error)) from error
 
 
 def _entries(text: str) -> list[Any]:
@@ -122,13 +130,3 @@ def _print(document: str) -> None:
 
 
 _INSTALL = "install 'datajoint>={},<{}' in the worker image".format(*(".".join(map(str, v)) for v in DATAJOINT))
-_REASONS: dict[type[PopulateError], str] = {SettingsError: "DatabaseSettingsInvalid"}
-_ADVICE = {
-    "DatabaseUnreachable": "check host and port, and that the server takes connections from here",
-    "LoginRefused": "check user, password and, on PostgreSQL, database",
-    "MissingGrant": (
-        "grant the user SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX and REFERENCES on the schema (MySQL, "
-        "MariaDB), or USAGE and CREATE on it and all rights on its tables (PostgreSQL); and SELECT on what "
-        "key_source and the restriction read"
-    ),
-}

@@ -13,7 +13,8 @@ from datajoint.errors import DataJointError
 from datajoint.expression import QueryExpression
 from populate_jobs.errors import ResolveRefused
 
-from .locate import database_reason, end_of_traceback
+from .locate import database_reason
+from .refusals import end_of_traceback
 
 
 def key_source(table: Any, path: str, attributes: Sequence[str]) -> QueryExpression:

@@ -6,7 +6,6 @@ import difflib
 import importlib
 import inspect
 import pkgutil
-import traceback
 from types import ModuleType
 from typing import Any
 
@@ -14,7 +13,8 @@ import datajoint as dj
 from datajoint.errors import AccessError, LostConnectionError
 from populate_jobs.errors import ResolveRefused
 
-TRACEBACK_LINES = 20
+from .refusals import end_of_traceback
+
 NAMES_LISTED = 20
 
 
@@ -98,11 +98,6 @@ def database_reason(error: BaseException | None) -> str | None:
             return "DatabaseUnreachable"
         error = error.__cause__ or error.__context__
     return None
-
-
-def end_of_traceback(error: BaseException) -> str:
-    lines = "".join(traceback.format_exception(type(error), error, error.__traceback__)).splitlines()
-    return "\n".join(lines[-TRACEBACK_LINES:])
 
 
 def near(name: str, names: list[str]) -> str:

@@ -15,13 +15,12 @@ from populate_jobs.errors import DatabaseUnreachable
 def log_in(settings: DatabaseSettings) -> None:
     """To be called before the lab's code is imported, which may connect at once. Raises DatabaseUnreachable.
 
-    Left to itself DataJoint falls back to plaintext, even with use_tls=True. On PostgreSQL `verify-full` has DataJoint
-    check the certificate but not the host name in it: it offers no way to ask for more.
+    Left to itself, with use_tls=True or False even, DataJoint encrypts where the server can and falls back to
+    plaintext: that is `preferred`, and does for `disabled`. On PostgreSQL `verify-full` has it check the certificate
+    but not the host name in it: it offers no way to ask for more.
     """
     try:
-        if settings.tls == "disabled":
-            dj.config["database.use_tls"] = False
-        elif settings.tls == "required":
+        if settings.tls == "required":
             dj.conn(reset=True, use_tls={"check_hostname": False})
         elif settings.tls == "verify-full":
             dj.conn(reset=True, use_tls=_verified(settings))
