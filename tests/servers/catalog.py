@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PASSWORD = "populate"
+LOCAL = "127.0.0.1"
 
 # Nothing is synced to disk: what a killed server has written is still with the operating system.
 _MYSQL = (
@@ -20,7 +21,10 @@ _POSTGRESQL = ("--max-connections=500", "--fsync=off", "--full-page-writes=off")
 
 @dataclass(frozen=True)
 class Product:
-    """One server version; `image` is the folder of its Dockerfile, None where a wheel provides it."""
+    """One server version; `image` is the folder of its Dockerfile, None where a wheel provides it.
+
+    `address` is this machine's, where the server is to listen.
+    """
 
     name: str
     backend: str
@@ -28,11 +32,12 @@ class Product:
     database: str
     settings: tuple[str, ...]
     image: Path | None
+    address: str = LOCAL
 
-    def arguments(self, address: str, port: int) -> tuple[str, ...]:
+    def arguments(self, port: int, address: str | None = None) -> tuple[str, ...]:
         """Command line of a server that listens there."""
         listen = "--bind-address" if self.backend == "mysql" else "--listen-addresses"
-        return (*self.settings, f"{listen}={address}", f"--port={port}")
+        return (*self.settings, f"{listen}={address or self.address}", f"--port={port}")
 
     def fingerprint(self) -> str:
         """Changes with the Dockerfile and the settings, so that no stale server or image is reused."""

@@ -27,11 +27,11 @@ class Container:
             container = TestContainer(images.image(client, product))
             if engine.is_own():
                 container.with_kwargs(shm_size="256m", network_mode="host")
-                container.with_command(list(product.arguments("127.0.0.1", port)))
+                container.with_command(list(product.arguments(port)))
             else:
                 container.with_kwargs(shm_size="256m")
-                container.ports[str(port)] = ("127.0.0.1", port)  # type: ignore[assignment]  # Docker takes an address too
-                container.with_command(list(product.arguments("0.0.0.0", port)))
+                container.ports[str(port)] = (product.address, port)  # type: ignore[assignment]  # Docker takes an address too
+                container.with_command(list(product.arguments(port, "0.0.0.0")))
             return cls(container.start().get_container_id())
 
     def start(self) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 from .host import Unavailable, install
 
 
-def base(suite: str, archive: Path) -> None:
-    """Write a minimal root file system as a tar. Raises Unavailable."""
-    _mmdebstrap(suite, archive, "--variant=minbase")
+def base(suite: str, archive: Path, *options: str) -> None:
+    """Write a minimal root file system as a tar; `options` are mmdebstrap's. Raises Unavailable."""
+    _mmdebstrap(suite, archive, "--variant=minbase", *options)
 
 
 def unpack(suite: str, package: str, folder: Path) -> None:

@@ -18,7 +18,7 @@ def image(client: docker.DockerClient, product: Product) -> str:
     """Tag of the product's image, built if it is not there yet. Raises Unavailable."""
     assert product.image
     tag = f"{_REPOSITORY}/{product.name}:{product.fingerprint()}"
-    if _exists(client, tag):
+    if exists(client, tag):
         return tag
     base = _base(client, product.image / "Dockerfile")
     say(f"building an image of {product.name} (about half a minute)")
@@ -39,8 +39,8 @@ def _base(client: docker.DockerClient, dockerfile: Path) -> str:
     assert match, f"{dockerfile} names no Debian base"
     public, suite = match.groups()
     local = f"{_REPOSITORY}/debian:{suite}"
-    if _exists(client, public) or _exists(client, local):
-        return public if _exists(client, public) else local
+    if exists(client, public) or exists(client, local):
+        return public if exists(client, public) else local
     try:
         client.images.pull(public)
         return public
@@ -60,7 +60,7 @@ def _import(client: docker.DockerClient, suite: str, tag: str) -> None:
         archive.unlink()
 
 
-def _exists(client: docker.DockerClient, tag: str) -> bool:
+def exists(client: docker.DockerClient, tag: str) -> bool:
     try:
         return bool(client.images.get(tag))
     except ImageNotFound:

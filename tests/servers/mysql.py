@@ -28,7 +28,7 @@ class MySQL:
         program = _mariadbd() if mariadb else _mysqld()
         unprivileged.make_folder(data)
         users = data / "users.sql"
-        server = cls(program, str(data), (*product.arguments("127.0.0.1", port), f"--init-file={users}"))
+        server = cls(program, str(data), (*product.arguments(port), f"--init-file={users}"))
         if mariadb:
             unprivileged.run("mariadb-install-db", "--no-defaults", f"--datadir={data}", "--skip-test-db")
         else:

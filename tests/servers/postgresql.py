@@ -19,7 +19,7 @@ class PostgreSQL:
 
     @classmethod
     def create(cls, product: Product, port: int, data: Path) -> "PostgreSQL":
-        server = cls(product.name, str(data), product.arguments("127.0.0.1", port))
+        server = cls(product.name, str(data), product.arguments(port))
         make_folder(data)
         login = (f"--username={product.user}", "--pwfile=/dev/stdin", "--auth=scram-sha-256")
         options = (f"--pgdata={data}", *login, "--encoding=UTF8", "--no-locale")

@@ -38,7 +38,7 @@ class Server:
     @classmethod
     def of(cls, product: Product, port: int, runtime: Runtime) -> "Server":
         login = (product.user, PASSWORD, product.database)
-        return cls(product.name, product.backend, "127.0.0.1", port, *login, runtime)
+        return cls(product.name, product.backend, product.address, port, *login, runtime)
 
     def environment(self) -> dict[str, str]:
         """The DJ_* variables that point a process at this server."""

@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 
 from . import engine
-from .catalog import PRODUCTS, TOO_OLD, Product
+from .catalog import LOCAL, PRODUCTS, TOO_OLD, Product
 from .container import Container
 from .host import Unavailable, cache, free_port, locked, say
 from .mysql import MySQL
@@ -25,13 +25,13 @@ _RUNTIMES: dict[str, type[Any]] = {kind.__name__: kind for kind in (Container, P
 
 
 @contextmanager
-def serve(name: str, *settings: str) -> Iterator[Server]:
+def serve(name: str, *settings: str, address: str = LOCAL) -> Iterator[Server]:
     """A server of one's own, to be stopped and broken at will; gone afterwards. Raises Unavailable.
 
     `settings` are options of its command line besides its own, and may contradict them.
     """
     _sweep()
-    product, key = PRODUCTS[name], f"{name}.{os.getpid()}.{free_port()}"
+    product, key = _at(name, address), f"{name}.{os.getpid()}.{free_port()}"
     try:
         yield _create(dataclasses.replace(product, settings=(*product.settings, *settings)), key)
     finally:
@@ -41,12 +41,13 @@ def serve(name: str, *settings: str) -> Iterator[Server]:
 @contextmanager
 def borrow(name: str) -> Iterator[Server]:
     """The shared server, started unless it runs. The last borrower stops it unless `keep` was called for it."""
-    key = _key(name)
+    product = _at(name, LOCAL)
+    key = _key(product)
     with _state(key).with_suffix(".users").open("w") as users:
         try:
             with locked(key):
                 fcntl.flock(users, fcntl.LOCK_SH)
-                server = _running(PRODUCTS[name])
+                server = _running(product)
             yield server
         finally:
             with locked(key), suppress(BlockingIOError):
@@ -55,19 +56,31 @@ def borrow(name: str) -> Iterator[Server]:
                     _remove(key)
 
 
-def keep(name: str) -> Server:
-    """The shared server, started unless it runs, and left running until `drop`. Raises Unavailable."""
-    key = _key(name)
+def keep(name: str, address: str = LOCAL) -> Server:
+    """The shared server, started unless it runs, and left running until `drop` or `discard`. Raises Unavailable.
+
+    At another address of this machine it is another server.
+    """
+    product = _at(name, address)
+    key = _key(product)
     with locked(key):
-        server = _running(PRODUCTS[name])
+        server = _running(product)
         _state(key).with_suffix(".keep").touch()
         return server
 
 
-def kept(name: str) -> Server | None:
+def kept(name: str, address: str = LOCAL) -> Server | None:
     """The shared server if it is up."""
-    server = _load(_key(name), PRODUCTS[name])
+    product = _at(name, address)
+    server = _load(_key(product), product)
     return server if server and server.answers() else None
+
+
+def discard(name: str, address: str) -> None:
+    """Remove the shared server there, if there is one."""
+    key = _key(_at(name, address))
+    with locked(key):
+        _remove(key)
 
 
 def drop() -> None:
@@ -78,8 +91,13 @@ def drop() -> None:
     engine.stop_idle()
 
 
-def _key(name: str) -> str:
-    return f"{name}-{PRODUCTS[name].fingerprint()}"
+def _at(name: str, address: str) -> Product:
+    return dataclasses.replace(PRODUCTS[name], address=address)
+
+
+def _key(product: Product) -> str:
+    key = f"{product.name}-{product.fingerprint()}"
+    return key if product.address == LOCAL else f"{key}-{product.address.replace('.', '-')}"
 
 
 def _state(key: str) -> Path:
@@ -89,7 +107,7 @@ def _state(key: str) -> Path:
 
 
 def _running(product: Product) -> Server:
-    key = _key(product.name)
+    key = _key(product)
     server = _load(key, product)
     if server is None:
         return _create(product, key)
