@@ -7,8 +7,8 @@ From a shell: `python -m tests.servers up | down | status | env NAME | run COMMA
 from .catalog import PRODUCTS, TOO_OLD
 from .host import Unavailable
 from .server import Server
-from .shared import borrow, discard, keep, serve
+from .shared import borrow, discard, keep, kept, serve
 
 NAMES = tuple(name for name in PRODUCTS if name != TOO_OLD)
 
-__all__ = ["NAMES", "TOO_OLD", "Server", "Unavailable", "borrow", "discard", "keep", "serve"]
+__all__ = ["NAMES", "TOO_OLD", "Server", "Unavailable", "borrow", "discard", "keep", "kept", "serve"]
