@@ -93,6 +93,8 @@ class Controller:
         self._place.secrets.collect()
         clock, now = time.monotonic(), tasks.now()
         due = [owner for owner, at in self._due.items() if at <= clock]
+        for owner in due:
+            del self._due[owner]
         jobs = [job for owner in due if (job := self._job(owner))]
         ready = [job for job in jobs if self._safely(job, functools.partial(self._see, job, now))]
         replicas = self._shared(ready)
@@ -109,7 +111,7 @@ class Controller:
     def _act(self, job: Populating, replicas: int | None, now: datetime) -> None:
         assert job.plan is not None
         job.act(job.plan.replicas if replicas is None else replicas, now)
-        self._due[job.owner] = time.monotonic() + job.next_look
+        self._call_again(job, job.next_look)
 
     def _shared(self, asking: Sequence[Populating]) -> dict[Owner, int]:
         """Replicas by PopulateJob, where there is a cap on the workers of one database."""
@@ -128,7 +130,6 @@ class Controller:
         self._turned[owner] = time.monotonic()
         seen, job = self._resources.get(owner), self._jobs.get(owner)
         if seen is None:
-            self._due.pop(owner, None)
             return None
         if job is None or job.seen["metadata"]["uid"] != seen["metadata"]["uid"]:
             job = self._jobs[owner] = Populating(seen, self._place)
@@ -142,7 +143,7 @@ class Controller:
             step()
         except Exception:
             log.exception("%s/%s", *job.owner)
-            self._due[job.owner] = time.monotonic() + AFTER_A_FAULT
+            self._call_again(job, AFTER_A_FAULT)
             return False
         return True
 
@@ -162,6 +163,10 @@ class Controller:
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._woken.wait(), max(0.0, next_due - time.monotonic()))
         self._woken.clear()
+
+    def _call_again(self, job: Populating, seconds: float) -> None:
+        at = time.monotonic() + seconds
+        self._due[job.owner] = min(at, self._due.get(job.owner, at))
 
     def _mark(self, owner: Owner) -> None:
         if owner in self._resources:

@@ -20,9 +20,13 @@ class Store:
         self._families: dict[Owner, dict[Key, Object]] = {}
         self._touched: set[Key] = set()
         """Since the last listing began."""
+        self._gone: set[str] = set()
+        """Uids of what was deleted since then: an answer to a request may come later than that."""
 
     def put(self, seen: Object) -> None:
         """Nothing happens where a later version of it was seen already."""
+        if seen["metadata"]["uid"] in self._gone:
+            return
         key = key_of(seen)
         known = self._objects.get(key)
         self._touched.add(key)
@@ -31,10 +35,12 @@ class Store:
 
     def drop(self, seen: Object) -> None:
         self._touched.add(key_of(seen))
+        self._gone.add(seen["metadata"]["uid"])
         self._forget(seen)
 
     def begin_listing(self) -> None:
         self._touched.clear()
+        self._gone.clear()
 
     def replace(self, kind: str, listed: Iterable[Object]) -> list[Object]:
         """What changed by it. What was seen since begin_listing() is newer than the list."""

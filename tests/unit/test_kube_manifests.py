@@ -1,0 +1,147 @@
+"""What the operator asks of the cluster, whole, in golden/: a changed line there rolls every worker of every user."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from populate_operator.kube.manifests.assignment import Answer, assignment, read
+from populate_operator.kube.manifests.merge import merged
+from populate_operator.kube.manifests.names import APPLIED, resolve_name
+from populate_operator.kube.manifests.resolve import resolve_job
+from populate_operator.kube.manifests.worker import deployment
+
+from tests.unit.kube import job, resource
+from tests.unit.planning import DOCUMENT, NOW, after
+
+GOLDEN = Path(__file__).parent / "golden"
+GPU = {
+    "metadata": {"labels": {"cost-centre": "neuro"}},
+    "spec": {
+        "nodeSelector": {"accelerator": "a100"},
+        "priorityClassName": "batch",
+        "securityContext": {"fsGroup": 2000},
+        "terminationGracePeriodSeconds": 600,
+        "containers": [
+            {"name": "proxy", "image": "proxy:1"},
+            {
+                "name": "worker",
+                "resources": {"limits": {"nvidia.com/gpu": 1}},
+                "env": [{"name": "OMP_NUM_THREADS", "value": "1"}],
+                "volumeMounts": [{"name": "raw", "mountPath": "/raw"}],
+                "securityContext": {"readOnlyRootFilesystem": False},
+            },
+        ],
+        "volumes": [{"name": "raw", "persistentVolumeClaim": {"claimName": "raw"}}],
+    },
+}
+
+
+def of_deployment(**spec: Any) -> dict[str, Any]:
+    return deployment(job(**spec), resource(**spec), "1a2b3c4d", 3)
+
+
+def worker_of(made: dict[str, Any]) -> dict[str, Any]:
+    containers = made["spec"]["template"]["spec"]["containers"]
+    return next(container for container in containers if container["name"] == "worker")
+
+
+@pytest.mark.parametrize(
+    ("name", "made"),
+    [
+        ("deployment", of_deployment()),
+        ("deployment-with-template", of_deployment(worker={"template": GPU})),
+        (
+            "resolve",
+            resolve_job(job(restriction="note = '$5' AND id < 9"), resource(), "q-1"),
+        ),
+    ],
+)
+def test_golden(name: str, made: dict[str, Any]) -> None:
+    assert made == yaml.safe_load((GOLDEN / f"{name}.yaml").read_text())
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"priority": 1},
+        {"restriction": "subject_id < 3"},
+        {"retry": {"limit": 9}},
+        {"timeoutSeconds": 5},
+        {"scaling": {"maxWorkers": 3}},
+        {"worker": {"concurrency": 4, "makeKwargs": {"threshold": 2}}},
+    ],
+)
+def test_an_edit_outside_the_pod_template_rolls_no_pod(spec: dict[str, Any]) -> None:
+    assert of_deployment(**spec) == of_deployment()
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"worker": {"image": "registry.example/cardio:1.5"}},
+        {"worker": {"drainSeconds": 300}},
+        {"worker": {"template": GPU}},
+        {"database": {"secretRef": {"name": "other"}}},
+    ],
+)
+def test_an_edit_of_the_pod_template_is_applied(spec: dict[str, Any]) -> None:
+    edited, plain = (made["metadata"]["annotations"] for made in (of_deployment(**spec), of_deployment()))
+    assert edited[APPLIED] != plain[APPLIED]
+
+
+def test_the_grace_period_lets_running_keys_end() -> None:
+    grace = of_deployment(worker={"drainSeconds": 300})["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
+    assert grace > 300
+
+
+def test_resolve_runs_without_the_users_other_containers_which_would_keep_it_from_ending() -> None:
+    made = resolve_job(job(worker={"template": GPU}), resource(), "q-1")
+    assert [container["name"] for container in made["spec"]["template"]["spec"]["containers"]] == ["worker"]
+
+
+def test_names_of_resolve_jobs_fit_a_label_and_differ_by_populatejob_and_question() -> None:
+    name = "a" * 52
+    found = {resolve_name(name, uid, question) for uid in ("u-1", "u-2") for question in ("q-1", "q-2")}
+    assert len(found) == 4
+    assert all(len(one) <= 63 for one in found)
+
+
+def test_an_assignment_is_read_back_as_it_was_answered() -> None:
+    answer = Answer(DOCUMENT, "q-1", NOW)
+    assert read(assignment(job(), resource(), answer, after(5))) == answer
+
+
+def test_an_assignment_that_says_the_same_is_not_applied_again() -> None:
+    answer = Answer(DOCUMENT, "q-1", NOW)
+    one, later = (assignment(job(), resource(), answer, at)["metadata"]["annotations"] for at in (NOW, after(60)))
+    edited = assignment(job(timeoutSeconds=5), resource(), answer, NOW)["metadata"]["annotations"]
+    assert one[APPLIED] == later[APPLIED] != edited[APPLIED]
+
+
+def test_an_assignment_of_another_protocol_is_not_used() -> None:
+    answer = Answer(dataclasses.replace(DOCUMENT, protocol=99), "q-1", NOW)
+    assert read(assignment(job(), resource(), answer, NOW)) is None
+
+
+@pytest.mark.parametrize(
+    ("under", "over", "expected"),
+    [
+        ({"a": {"b": 1}}, {"a": {"c": 2}}, {"a": {"b": 1, "c": 2}}),
+        ({"a": [1]}, {"a": [2]}, {"a": [2]}),
+        ({"a": 1, "b": 2}, {"a": None}, {"b": 2}),
+        ({"env": [{"name": "A", "x": 1}]}, {"env": [{"name": "A", "x": 2}]}, {"env": [{"name": "A", "x": 2}]}),
+        ({"env": [{"name": "A"}]}, {"env": [{"name": "B"}]}, {"env": [{"name": "A"}, {"name": "B"}]}),
+        (
+            {"volumeMounts": [{"name": "x", "mountPath": "/tmp"}]},
+            {"volumeMounts": [{"name": "y", "mountPath": "/tmp"}]},
+            {"volumeMounts": [{"name": "y", "mountPath": "/tmp"}]},
+        ),
+        ({"tolerations": [{"key": "a"}]}, {"tolerations": [{"key": "b"}]}, {"tolerations": [{"key": "b"}]}),
+    ],
+)  # fmt: skip
+def test_merge(under: dict[str, Any], over: dict[str, Any], expected: dict[str, Any]) -> None:
+    assert merged(under, over) == expected
