@@ -80,11 +80,11 @@ def resolve(table: str, restriction: str, restrict_by: str) -> ResolveDocument:
         log_in(settings)
         found = import_auto_populated(table)
         with contextlib.closing(found.connection):
-            return _ready(describe(found, request, ours), ours)
+            return prepare(describe(found, request, ours), ours)
 
 
-def _ready(document: ResolveDocument, connection: Connection) -> ResolveDocument:
-    """The server has shown that it can hold the queue, and has our table in the schema."""
+def prepare(document: ResolveDocument, connection: Connection) -> ResolveDocument:
+    """The document, once the server has shown that it can hold the queue and has our own table in the schema."""
     jobs = JobsTable(connection, document)
     probe(jobs)
     try:
