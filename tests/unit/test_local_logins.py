@@ -57,4 +57,4 @@ def test_half_a_login_is_refused_with_what_it_lacks(tmp_path: Path) -> None:
 def test_a_login_is_described_without_its_password(tmp_path: Path) -> None:
     with contextlib.ExitStack() as stack:
         (settings,) = settings_of([JOB], Manifest(secrets=SECRETS), Source(None, {}, tmp_path), stack)
-    assert describe(settings) == "MySQL/MariaDB at from.manifest:3306 as me"
+    assert describe(settings, tmp_path) == "MySQL/MariaDB at from.manifest:3306 as me"

@@ -13,13 +13,15 @@ from .run import Ending, trouble
 MESSAGE_SHOWN = 200
 
 
-def lines(jobs: Sequence[Populating], ending: Ending, flags: str) -> Iterator[str]:
+def lines(jobs: Sequence[Populating], ending: Ending, left: str, flags: str) -> Iterator[str]:
     if ending is Ending.REFUSED:
         yield from _refusals(jobs)
     elif ending is Ending.GAVE_UP:
         yield from _given_up(jobs)
     elif ending is Ending.INTERRUPTED:
-        yield "interrupted; nothing stays reserved"
+        yield "interrupted" if left else "interrupted; nothing stays reserved"
+    if left:
+        yield left
     failed = [job for job in jobs if _counted(job).error]
     for job in failed:
         yield from _errors(job)

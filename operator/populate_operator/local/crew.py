@@ -10,7 +10,7 @@ from datetime import datetime
 from populate_operator.plan import Problem, Worker
 from populate_operator.plan.cadence import next_try
 
-from .process import Process, died_of, last_line
+from .process import Process, died_of, keep_small, last_line
 
 SETTLED_SECONDS = 10.0
 """A worker that lived so long has come up well: what went wrong before is over."""
@@ -70,6 +70,11 @@ class Crew:
                 member.process.kill()
         if any((now - member.started).total_seconds() > SETTLED_SECONDS for member in self._members):
             self.problem = None
+
+    def keep_logs_small(self) -> None:
+        for member in self._members:
+            if member.process.output is not None:
+                keep_small(member.process.output)
 
     def resize(self, replicas: int, busy: frozenset[str], now: datetime, clock: float) -> None:
         """Starts or drains workers; idle and young ones are drained first."""

@@ -42,6 +42,14 @@ def exists(data: Path) -> bool:
     return (data / FOLDER / "PG_VERSION").exists()
 
 
+def socket(data: Path) -> Path:
+    """The folder of the server's socket: that of the database, unless its path is too long for one."""
+    folder = data.absolute() / FOLDER
+    if len(bytes(folder)) < LONGEST_SOCKET:
+        return folder
+    return Path(tempfile.gettempdir()) / f"populate-{hashlib.sha256(bytes(folder)).hexdigest()[:16]}"
+
+
 @contextlib.contextmanager
 def running(data: Path) -> Iterator[DatabaseSettings]:
     """The database in `data`, made where there is none. Raises EmbeddedFailed.
@@ -49,7 +57,7 @@ def running(data: Path) -> Iterator[DatabaseSettings]:
     It listens on a socket that its owner alone can reach: there is no password to keep.
     """
     data.mkdir(parents=True, exist_ok=True)
-    server = _Server(data.absolute() / FOLDER)
+    server = _Server(data)
     with _open(data / f"{FOLDER}.users") as users:
         with _alone(data):
             server.start()
@@ -63,12 +71,12 @@ def running(data: Path) -> Iterator[DatabaseSettings]:
 
 
 class _Server:
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._log = folder / "log"
+    def __init__(self, data: Path) -> None:
+        self._folder = data.absolute() / FOLDER
+        self._log = self._folder / "log"
         self._programs = _programs()
         self._prefix = _prefix()
-        self.socket = folder if len(bytes(folder)) < LONGEST_SOCKET else _short(folder)
+        self.socket = socket(data)
 
     def start(self) -> None:
         """Nothing happens where it runs."""
@@ -120,10 +128,6 @@ def _prefix() -> tuple[str, ...]:
     except OSError as error:
         raise EmbeddedFailed("PostgreSQL does not run as root: be another user, or give a database") from error
     return _RENAMED if namespaces else _OTHER
-
-
-def _short(folder: Path) -> Path:
-    return Path(tempfile.gettempdir()) / f"populate-{hashlib.sha256(bytes(folder)).hexdigest()[:16]}"
 
 
 @contextlib.contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from populate_jobs import DatabaseSettings
 from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.live import Live as RichLive
 from rich.measure import Measurement
@@ -15,7 +14,6 @@ from rich.table import Table
 from rich.text import Text
 
 from . import closing, words
-from .logins import describe
 from .populating import Populating
 from .run import Ending
 
@@ -61,10 +59,10 @@ class Live:
         self._live = RichLive(console=self._console, auto_refresh=False)
         self._told = ""
 
-    def begin(self, jobs: Sequence[Populating], settings: Sequence[DatabaseSettings], notes: Sequence[str]) -> None:
+    def begin(self, jobs: Sequence[Populating], databases: Sequence[str], notes: Sequence[str]) -> None:
         for note in notes:
             self._line("note", note)
-        for database in dict.fromkeys(map(describe, settings)):
+        for database in databases:
             self._line("database", database)
         self._line("look into it", f"populate exec {self._flags} -- python")
         self._line("logs", str(jobs[0].logs))
@@ -78,11 +76,11 @@ class Live:
     def say(self, text: str) -> None:
         self._told = text
 
-    def end(self, jobs: Sequence[Populating], ending: Ending) -> None:
+    def end(self, jobs: Sequence[Populating], ending: Ending, left: str) -> None:
         self._live.update(_table(jobs), refresh=True)
         self._live.stop()
         self._console.print()
-        for line in closing.lines(jobs, ending, self._flags):
+        for line in closing.lines(jobs, ending, left, self._flags):
             self._console.print(Text(line))
 
     def _line(self, name: str, text: str) -> None:

@@ -58,15 +58,11 @@ def settings_without_manifest(source: Source, stack: contextlib.ExitStack) -> Da
     raise SettingsError(f"no database is given: set {ENVIRONMENT}, or name a file with --secret-file")
 
 
-def is_embedded(settings: DatabaseSettings) -> bool:
-    return settings.host.startswith("/")
-
-
-def describe(settings: DatabaseSettings) -> str:
+def describe(settings: DatabaseSettings, data: Path) -> str:
     """`PostgreSQL at db.lab:5432 as me`: never the password."""
+    if settings.host == str(embedded.socket(data)):
+        return f"embedded PostgreSQL in {data / embedded.FOLDER}"
     product = "PostgreSQL" if settings.backend == "postgresql" else "MySQL/MariaDB"
-    if is_embedded(settings):
-        return f"embedded PostgreSQL in {settings.host}"
     return f"{product} at {settings.host}:{settings.port} as {settings.user}"
 
 

@@ -22,6 +22,8 @@ class Place:
 
     run: Run
     data: Path
+    scratch: Path
+    """For files that mean nothing once the run is over."""
     path: tuple[Path, ...]
     verbose: bool
     wake: Callable[[], None]
@@ -32,6 +34,9 @@ class Place:
         if settings not in self.logins:
             self.logins[settings] = Login(settings)
         return self.logins[settings]
+
+    def file(self, job: str, name: str) -> Path:
+        return self.scratch / f"{job}-{name}"
 
     def log(self, name: str, slot: int) -> Path:
         self.logs.mkdir(parents=True, exist_ok=True)

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from populate_jobs import DatabaseSettings
-
 from . import closing, words
-from .logins import describe
 from .populating import Populating
 from .run import Ending
 
@@ -22,10 +19,10 @@ class Plain:
         self._flags = flags
         self._shown: dict[str, tuple[datetime, str, str]] = {}
 
-    def begin(self, jobs: Sequence[Populating], settings: Sequence[DatabaseSettings], notes: Sequence[str]) -> None:
+    def begin(self, jobs: Sequence[Populating], databases: Sequence[str], notes: Sequence[str]) -> None:
         for note in notes:
             self.say(f"note: {note}")
-        for database in dict.fromkeys(map(describe, settings)):
+        for database in databases:
             self.say(database)
         self.say(f"{', '.join(job.name for job in jobs)}; Ctrl-C once drains, twice stops")
 
@@ -36,10 +33,10 @@ class Plain:
     def say(self, text: str) -> None:
         print(text, flush=True)
 
-    def end(self, jobs: Sequence[Populating], ending: Ending) -> None:
+    def end(self, jobs: Sequence[Populating], ending: Ending, left: str) -> None:
         for job in jobs:
             self.say(_line(job))
-        for line in closing.lines(jobs, ending, self._flags):
+        for line in closing.lines(jobs, ending, left, self._flags):
             self.say(line)
 
     def _show(self, job: Populating, now: datetime) -> None:

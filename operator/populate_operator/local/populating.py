@@ -6,10 +6,11 @@ import functools
 import sys
 import time
 from collections.abc import Mapping
+from concurrent.futures import Future
 from datetime import datetime
 from pathlib import Path
 
-from populate_jobs import Assignment, DatabaseSettings, ResolveDocument
+from populate_jobs import Assignment, DatabaseSettings, Recovered, ResolveDocument
 from populate_jobs.errors import PopulateError
 
 from populate_operator.database import tasks
@@ -25,14 +26,13 @@ from populate_operator.spec import PopulateJob
 
 from . import runs
 from .crew import Crew
-from .place import Place, folder
-from .process import Process, keep_small
+from .place import Place
+from .process import Process
 from .resolved import remember
 from .resolving import Resolving
 
 LOOK_EVERY = 0.5
 """Seconds between two cheap looks."""
-SECONDS_TO_RECOVER = 10.0
 
 
 class Populating:
@@ -41,8 +41,8 @@ class Populating:
         self.spec = job.spec
         self._generation = job.generation
         self._place = place
-        self._assignment = folder(place.data, job.name) / "assignment.json"
-        self._resolving = Resolving(place.starter(settings), folder(place.data, job.name) / "resolve.log")
+        self._assignment = place.file(job.name, "assignment.json")
+        self._resolving = Resolving(place.starter(settings), place.file(job.name, "resolve.log"))
         self._flight = Flight(place.wake)
         self.keeper = Keeper(place.login(settings), self._flight)
         self.crew = Crew(self._start_worker, place.run.host, job.spec.worker.drain_seconds)
@@ -67,6 +67,7 @@ class Populating:
         elif answer is not None:
             self.refusal, self.error = refusal(answer, self.refusal, now), answer
         self.crew.reap(now, time.monotonic())
+        self.crew.keep_logs_small()
         self._judge_other_runs(self.keeper.queue)
 
     def decide(self, alive: frozenset[str], deaths: Mapping[str, str], upstream: Upstream, now: datetime) -> Plan:
@@ -101,9 +102,15 @@ class Populating:
     @property
     def relative(self) -> Relative:
         """As the others see it: busy until it is over or, where it never is, while it has keys to make."""
-        over = self.plan is not None and (self.plan.outcome is not None or self.spec.suspend)
         idle = self.spec.mode == "Continuous" and self.keeper.tally is not None and not self.keeper.unfinished
-        return Relative(self.document, not over and not idle, self._previous.memory.pace.settled_at)
+        busy = not (self.is_over or self.spec.suspend or idle)
+        return Relative(self.document, busy, self._previous.memory.pace.settled_at)
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing more will be made: it has its outcome, or it is of mode Once and told to rest."""
+        rests = self.spec.suspend or self.spec.scaling.max_workers == 0
+        return self.plan is not None and (self.plan.outcome is not None or (self.spec.mode == "Once" and rests))
 
     @property
     def claim(self) -> Claim:
@@ -147,16 +154,12 @@ class Populating:
         busy = self.plan.busy if self.plan else frozenset()
         self.crew.resize(0, busy, now, time.monotonic())
 
-    def leave_nothing(self) -> bool:
-        """Once no worker lives: gives back what any worker of this run still holds; whether that is certain."""
+    def give_back(self) -> Future[Recovered] | None:
+        """Once no worker lives: what any worker of this run still holds; None where nothing was ever held."""
         if self.document is None:
-            return True
-        try:
-            task = functools.partial(tasks.recover_ending, document=self.document, suffix=self._place.run.suffix)
-            self.keeper.login.observe.submit(task).result(SECONDS_TO_RECOVER)
-        except (PopulateError, TimeoutError):
-            return False
-        return True
+            return None
+        task = functools.partial(tasks.recover_ending, document=self.document, suffix=self._place.run.suffix)
+        return self.keeper.login.observe.submit(task)
 
     def _judge_other_runs(self, queue: Queue | None) -> None:
         """Which runs on this machine, that hold rows, are over."""
@@ -184,8 +187,6 @@ class Populating:
     def _start_worker(self, host: str, slot: int) -> Process:
         words = [sys.executable, "-m", "populate_worker", "run", "--assignment", str(self._assignment), "--host", host]
         log = None if self._place.verbose else self._place.log(self.name, slot)
-        if log is not None:
-            keep_small(log)
         return self._place.start(self.keeper.login.settings, words, log)
 
 

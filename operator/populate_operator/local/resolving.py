@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from populate_operator.question import arguments
 from populate_operator.spec import Spec
 
 from .process import Process, died_of, last_line
+
+LONGEST_SECONDS = 300.0
+TRACEBACK_LINES = 20
 
 Start = Callable[[list[str], Path], Process]
 """Starts a command with its output in a file."""
@@ -30,9 +34,11 @@ class Resolving:
         self._start = start
         self._output = output
         self._process: Process | None = None
+        self._began = 0.0
 
     def begin(self, spec: Spec) -> None:
         self._output.write_bytes(b"")
+        self._began = time.monotonic()
         self._process = self._start(command(spec), self._output)
 
     @property
@@ -46,8 +52,11 @@ class Resolving:
 
     def answer(self) -> ResolveDocument | PopulateError | None:
         """The document or why there is none, once; None while it is under way."""
-        if self._process is None or (status := self._process.poll()) is None:
+        if self._process is None:
             return None
+        status = self._process.poll()
+        if status is None:
+            return self._too_long() if time.monotonic() - self._began > LONGEST_SECONDS else None
         self._process = None
         try:
             return read_output(self._output.read_text(errors="replace"))
@@ -56,8 +65,15 @@ class Resolving:
         except DocumentError as error:
             return self._broke(status, error)
 
+    def _too_long(self) -> ResolveRefused:
+        self.end()
+        said = last_line(self._output) or "nothing"
+        return ResolveRefused(
+            "ResolveTimedOut", f"importing and resolving took more than {LONGEST_SECONDS:.0f} s; last it said: {said}"
+        )
+
     def _broke(self, status: int, error: DocumentError) -> ResolveRefused:
         signal = died_of(status)
         how = f"was killed by {signal}" if signal else f"ended with status {status}"
-        said = last_line(self._output) or str(error)
-        return ResolveRefused("ResolveFailed", f"resolve {how}: {said}", traceback=str(self._output))
+        output = "\n".join(self._output.read_text(errors="replace").splitlines()[-TRACEBACK_LINES:])
+        return ResolveRefused("ResolveFailed", f"resolve {how}: {last_line(self._output) or error}", traceback=output)

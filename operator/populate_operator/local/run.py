@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import dataclasses
 import enum
 import os
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from populate_jobs import DatabaseSettings
+from populate_jobs.errors import TableMissing
 
 from populate_operator.database import tasks
 from populate_operator.manifest import load
@@ -33,6 +35,8 @@ TICK = 0.25
 """Seconds between two rounds where nothing happens."""
 MOST_FAILED_STARTS = 5
 CLOSE_SECONDS = 2.0
+GIVE_BACK_SECONDS = 15.0
+LEFT = "the database is away: what workers held is given back by the next populate run on this machine"
 
 
 @dataclass(frozen=True)
@@ -60,10 +64,10 @@ class Ending(enum.Enum):
 class Screen(Protocol):
     """Who shows a run to people."""
 
-    def begin(self, jobs: Sequence[Populating], settings: Sequence[DatabaseSettings], notes: Sequence[str]) -> None: ...
+    def begin(self, jobs: Sequence[Populating], databases: Sequence[str], notes: Sequence[str]) -> None: ...
     def show(self, jobs: Sequence[Populating], now: datetime) -> None: ...
     def say(self, text: str) -> None: ...
-    def end(self, jobs: Sequence[Populating], ending: Ending) -> None: ...
+    def end(self, jobs: Sequence[Populating], ending: Ending, left: str) -> None: ...
 
 
 class Running:
@@ -107,7 +111,7 @@ class Running:
         refused = [job for job in self._jobs if job.refusal and job.refusal.reason not in OF_THE_DATABASE]
         if any(job.resolved is None for job in refused):
             return Ending.REFUSED
-        if all(job.plan is not None and job.plan.outcome is not None for job in self._jobs):
+        if all(job.is_over for job in self._jobs):
             return Ending.FINISHED
         return Ending.GAVE_UP if self._options.once and self._is_hopeless() else None
 
@@ -163,9 +167,11 @@ def run(options: Options, screen: Screen) -> tuple[Ending, list[Populating]]:
         stack.enter_context(interrupts.listening())
         source = logins.Source(options.secret_file, os.environ, options.data)
         settings = logins.settings_of(wanted, manifest, source, stack)
-        place = _place(options, interrupts)
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="populate-")))
+        place = _place(options, scratch, interrupts)
         jobs = [Populating(job, login, place) for job, login in zip(wanted, settings, strict=True)]
-        screen.begin(jobs, settings, manifest.notes)
+        databases = dict.fromkeys(logins.describe(login, place.data) for login in settings)
+        screen.begin(jobs, tuple(databases), manifest.notes)
         return _until_over(Running(jobs, options, interrupts, screen), jobs, place, screen), jobs
 
 
@@ -174,31 +180,37 @@ def _until_over(running: Running, jobs: Sequence[Populating], place: Place, scre
         ending = running.work()
     finally:
         running.stop()
-    uncertain = [job.name for job in jobs if not job.leave_nothing()]
+    left = "" if _nothing_left(jobs) else LEFT
     for login in place.logins.values():
         login.close(CLOSE_SECONDS)
-    screen.end(jobs, ending)
-    if uncertain:
-        screen.say("the database is away: what workers held is given back by the next populate run on this machine")
-    else:
+    screen.end(jobs, ending, left)
+    if not left:
         place.run.end()
     return ending
+
+
+def _nothing_left(jobs: Sequence[Populating]) -> bool:
+    """Gives back what is still reserved; whether that is certain. A table that is gone holds nothing."""
+    asked = [future for job in jobs if (future := job.give_back()) is not None]
+    answered, waiting = concurrent.futures.wait(asked, GIVE_BACK_SECONDS)
+    errors = [future.exception() for future in answered]
+    return not waiting and all(error is None or isinstance(error, TableMissing) for error in errors)
 
 
 def _as_wanted(job: PopulateJob, options: Options) -> PopulateJob:
     return dataclasses.replace(job, spec=dataclasses.replace(job.spec, mode="Once")) if options.once else job
 
 
-def _place(options: Options, interrupts: Interrupts) -> Place:
+def _place(options: Options, scratch: Path, interrupts: Interrupts) -> Place:
     data = options.data.absolute()
     data.mkdir(parents=True, exist_ok=True)
     folder = runs.state_folder()
     beside = dict.fromkeys(manifest.absolute().parent for manifest in options.manifests if str(manifest) != "-")
-    return Place(runs.begin(folder), data, tuple(beside), options.verbose, interrupts.wake.set, folder)
+    return Place(runs.begin(folder), data, scratch, tuple(beside), options.verbose, interrupts.wake.set, folder)
 
 
 def exit_code(ending: Ending, jobs: Sequence[Populating]) -> int:
     """0 all made, 1 errors remain or given up, 2 refused, 130 interrupted."""
     if ending is Ending.FINISHED:
-        return 0 if all(job.plan and job.plan.outcome is Outcome.COMPLETE for job in jobs) else 1
+        return 1 if any(job.plan and job.plan.outcome is Outcome.FAILED for job in jobs) else 0
     return {Ending.REFUSED: 2, Ending.GAVE_UP: 1}.get(ending, 130)
