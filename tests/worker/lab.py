@@ -71,9 +71,12 @@ class Lab:
         assert done.returncode == 0, done.stderr
         return ResolveDocument.from_json(between_sentinels(done.stdout))
 
-    def name(self, table: str) -> str:
+    def quoted(self, name: str) -> str:
         quote = '"' if self.server.backend == "postgresql" else "`"
-        return f"{quote}{self.schema}{quote}.{quote}{table}{quote}"
+        return f"{quote}{name}{quote}"
+
+    def name(self, table: str) -> str:
+        return f"{self.quoted(self.schema)}.{self.quoted(table)}"
 
     def execute(self, sql: str) -> list[tuple[Any, ...]]:
         return self.server.execute(sql)
@@ -138,15 +141,41 @@ class Lab:
         """Until every key is made and its row gone, but for rows that end in these statuses."""
         wait_until(lambda: self.statuses() == (left or {}), f"rows to be {left or 'gone'}")
 
-    def assignment(self, **settings: Any) -> Assignment:
-        return Assignment(self.document(), WorkerSettings(**settings))
+    def assignment(self, *, restriction: str = "", **settings: Any) -> Assignment:
+        return Assignment(self.document(restriction), WorkerSettings(**settings))
 
     @contextlib.contextmanager
     def worker(
-        self, *, host: str = "w1.lab.test", environment: dict[str, str] | None = None, **settings: Any
+        self,
+        *,
+        host: str = "w1.lab.test",
+        environment: dict[str, str] | None = None,
+        assignment: Assignment | None = None,
+        piped: bool = False,
+        **settings: Any,
     ) -> Iterator["Worker"]:
-        with running(self, self.assignment(**settings), host, environment or {}) as worker:
+        """A worker, killed afterwards unless it has ended; its log is shown with a failure."""
+        port = free_port()
+        file, log = self.folder / f"{host}-{port}.json", self.folder / f"{host}-{port}.log"
+        file.write_text((assignment or self.assignment(**settings)).to_json())
+        command = [sys.executable, "-m", "populate_worker", "run", "--assignment", str(file), "--host", host]
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [*command, "--http", f"127.0.0.1:{port}"],
+                env={**self.environment, **(environment or {})},
+                stdout=subprocess.PIPE if piped else output,
+                stderr=output,
+                start_new_session=True,
+            )
+        worker = Worker(process, file, log, port)
+        try:
             yield worker
+        except BaseException:
+            print(worker.log, json.dumps(self.ledger()[-20:]))
+            raise
+        finally:
+            if process.poll() is None:
+                worker.kill()
 
 
 class Worker:
@@ -197,6 +226,17 @@ class Worker:
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
 
+    def answers(self) -> bool:
+        try:
+            return self.get("/healthz")[0] == 200
+        except OSError:
+            return False
+
+    def stop_reading(self) -> None:
+        """As a parent does that dies."""
+        assert self.process.stdout
+        self.process.stdout.close()
+
     def metric(self, name: str) -> float:
         found = re.search(rf"^{re.escape(name)} (\S+)$", self.get("/metrics")[1], re.MULTILINE)
         assert found, name
@@ -207,29 +247,3 @@ class Worker:
         new = self.assignment.with_suffix(".new")
         new.write_text(assignment.to_json())
         new.rename(self.assignment)
-
-
-@contextlib.contextmanager
-def running(lab: Lab, assignment: Assignment, host: str, environment: dict[str, str]) -> Iterator[Worker]:
-    """A worker, killed afterwards unless it has ended; its log is shown with a failure."""
-    port = free_port()
-    file, log = lab.folder / f"{host}-{port}.json", lab.folder / f"{host}-{port}.log"
-    file.write_text(assignment.to_json())
-    command = [sys.executable, "-m", "populate_worker", "run", "--assignment", str(file), "--host", host]
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [*command, "--http", f"127.0.0.1:{port}"],
-            env={**lab.environment, **environment},
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-    worker = Worker(process, file, log, port)
-    try:
-        yield worker
-    except BaseException:
-        print(worker.log, json.dumps(lab.ledger()[-20:]))
-        raise
-    finally:
-        if process.poll() is None:
-            worker.kill()

@@ -63,7 +63,7 @@ def meet(key):
         time.sleep(0.01)
 
 
-def insert(table, key):
+def insert(table, key, **kwargs):
     pass
 
 
@@ -71,7 +71,7 @@ def nothing(table, key):
     return NOTHING
 
 
-def wait(table, key):
+def wait(table, key, **kwargs):
     meet(key)
 
 

@@ -1,0 +1,40 @@
+"""/healthz and /metrics."""
+
+import time
+
+from tests.servers.host import wait_until
+from tests.worker.lab import Lab
+
+
+def test_metrics_count_what_became_of_keys(lab: Lab) -> None:
+    lab.fill("insert", "fail", "nothing", "wait")
+    with lab.worker() as worker:
+        lab.until_in_make(4)
+        wait_until(lambda: worker.metric('populate_keys_total{outcome="ignore"}') == 1, "outcomes")
+        assert worker.metric('populate_keys_total{outcome="success"}') == 1
+        assert worker.metric('populate_keys_total{outcome="error"}') == 1
+        assert worker.metric("populate_make_seconds_count") == 3
+        assert worker.metric("populate_reserved") == 1
+        assert worker.metric("populate_running") == 1
+        assert worker.metric("populate_runner_starts_total") == 1
+        assert time.time() - worker.metric("populate_last_heartbeat_timestamp_seconds") < 10
+        lab.let(4)
+        lab.until_done(left={2: "error", 3: "ignore"})
+        wait_until(lambda: worker.metric("populate_reserved") == 0, "nothing reserved")
+        worker.stop()
+
+
+def test_a_worker_is_alive_while_make_is_busy_and_not_while_its_loop_is_stopped(lab: Lab) -> None:
+    lab.fill("wait")
+    with lab.worker() as worker:
+        lab.until_in_make(1)
+        assert worker.get("/healthz") == (200, "OK\n")
+        lab.let(1)
+        lab.until_done()
+        worker.stop()
+
+
+def test_an_unknown_path_is_not_found(lab: Lab) -> None:
+    with lab.worker() as worker:
+        wait_until(worker.answers, "the endpoint")
+        assert worker.get("/")[0] == 404
