@@ -133,6 +133,8 @@ def main(arguments: list[str]) -> int:
     except (EOFError, BrokenPipeError):
         print("the supervisor is gone", file=sys.stderr)
         return 1
+    except Terminated:
+        return 1
     return 0
 
 

@@ -32,7 +32,6 @@ class Crew:
     ) -> None:
         self.failed_starts = 0
         """In a row: runners that ended by themselves before they had begun a key."""
-        self.starts = 0
         self._next_start = 0.0
         self._runners: dict[int, RunnerProcess] = {}
         self._loop = loop
@@ -51,14 +50,15 @@ class Crew:
         """Those that may be given keys."""
         return [runner for runner in self._runners.values() if runner.ready and not runner.retired]
 
-    def keep(self, count: int, assignment: Assignment, now: float) -> None:
-        """Starts what is missing, and retires what is too many, those without a key first."""
+    def keep(self, count: int, assignment: Assignment, now: float) -> int:
+        """Starts what is missing, and retires what is too many, those without a key first; gives how many started."""
         staying = [runner for runner in self._runners.values() if not runner.retired]
-        if now >= self._next_start:
-            for _ in range(count - len(staying)):
-                self._start(assignment)
+        missing = max(0, count - len(staying)) if now >= self._next_start else 0
+        for _ in range(missing):
+            self._start(assignment)
         for runner in sorted(staying, key=lambda runner: runner.idle)[count:]:
             runner.retire()
+        return missing
 
     def terminate(self, runner: RunnerProcess, now: float, verdict: Failure | None = None) -> None:
         """Asks it to end at once; `verdict` is what becomes of the key that it makes."""
@@ -70,8 +70,8 @@ class Crew:
         """Kills those that take too long to end; when to look again."""
         deadlines = []
         for runner in self:
-            if runner.retired and runner.idle:
-                self.terminate(runner, now)
+            if runner.retired and runner.idle and runner.terminated_at is None:
+                runner.terminated_at = now  # it comes to the Stop by itself
             if runner.terminated_at is not None:
                 deadlines.append(runner.terminated_at + ENDING_SECONDS)
                 if now >= deadlines[-1]:
@@ -92,7 +92,6 @@ class Crew:
         self._runners[runner.pid] = runner
         self._loop.on_readable(runner.channel, lambda: self._read(runner))
         self._loop.on_readable(runner.output, lambda: self._copy(runner.lines()))
-        self.starts += 1
 
     def _read(self, runner: RunnerProcess) -> None:
         for message in runner.messages():

@@ -31,8 +31,8 @@ class Metrics:
     def made(self, seconds: float) -> None:
         self._seconds.observe(seconds)
 
-    def runner_started(self) -> None:
-        self._starts.inc()
+    def runners_started(self, count: int) -> None:
+        self._starts.inc(count)
 
     def text(self) -> bytes:
         return generate_latest(self._registry)

@@ -19,9 +19,15 @@ BATCH = 32
 LONGEST_SECONDS = 0.3
 """A finished key waits no longer for others to be told of together with it."""
 
-COMPLETED = "make returned"
-
-_LEVELS = {Outcome.MADE: logging.DEBUG, Outcome.RELEASED: logging.DEBUG, Outcome.ERROR: logging.ERROR}
+_NEWS = {
+    Outcome.MADE: (logging.DEBUG, "made"),
+    Outcome.RELEASED: (logging.DEBUG, "given back"),
+    Outcome.RETRY: (logging.WARNING, "to be tried again"),
+    Outcome.ERROR: (logging.ERROR, "error"),
+    Outcome.EMPTY: (logging.WARNING, "ignored: make inserted nothing"),
+    Outcome.VANISHED: (logging.WARNING, "gone from key_source"),
+    Outcome.LOST: (logging.WARNING, "taken away from this worker"),
+}
 
 
 class Settlement:
@@ -42,7 +48,8 @@ class Settlement:
         self._count = count
         self._unsettled = unsettled
         self._told = 0
-        self._completing = False
+        self._batch: list[Reservation] = []
+        """What the queue is being told is finished."""
 
     @property
     def open(self) -> int:
@@ -52,7 +59,7 @@ class Settlement:
     @property
     def flush_at(self) -> float | None:
         """When the oldest finished key has waited long enough."""
-        return self._since + LONGEST_SECONDS if self.finished and not self._completing else None
+        return self._since + LONGEST_SECONDS if self.finished and not self._batch else None
 
     def made(self, reservation: Reservation, seconds: float, now: float) -> None:
         if not self.finished:
@@ -61,38 +68,35 @@ class Settlement:
 
     def failed(self, reservation: Reservation, failure: Failure) -> None:
         policy = self.settings.retry
-        self._tell([reservation], lambda jobs: [fail(jobs, reservation, failure, policy)], failure.message)
+        self._tell([reservation], lambda jobs: [fail(jobs, reservation, failure, policy)], failure)
 
     def give_back(self, reservations: Sequence[Reservation]) -> None:
         if reservations:
-            self._tell(reservations, lambda jobs: release(jobs, reservations), "given back")
+            self._tell(reservations, lambda jobs: release(jobs, reservations))
 
     def flush(self, now: float, *, at_once: bool) -> None:
         """Tells of finished keys when they are enough or old enough; one batch at a time, the next one grows."""
-        if not self.finished or self._completing:
+        if not self.finished or self._batch:
             return
         if at_once or len(self.finished) >= BATCH or now >= self._since + LONGEST_SECONDS:
             finished, self.finished = self.finished, []
-            self._completing = True
+            self._batch = [reservation for reservation, _ in finished]
             keep, on_empty = self.settings.keep_completed, self.settings.on_empty
-            self._tell(
-                [reservation for reservation, _ in finished],
-                lambda jobs: complete(jobs, finished, keep_completed=keep, on_empty=on_empty),
-                COMPLETED,
-            )
+            self._tell(self._batch, lambda jobs: complete(jobs, finished, keep_completed=keep, on_empty=on_empty))
 
-    def _tell(self, reservations: Sequence[Reservation], work: Work, what: str) -> None:
+    def _tell(self, reservations: Sequence[Reservation], work: Work, failure: Failure | None = None) -> None:
         self._told += len(reservations)
-        self._queue.submit(work, lambda outcomes: self._written(reservations, outcomes, what), insist=True)
+        self._queue.submit(work, lambda outcomes: self._written(reservations, outcomes, failure), insist=True)
 
-    def _written(self, reservations: Sequence[Reservation], outcomes: Any, what: str) -> None:
+    def _written(self, reservations: Sequence[Reservation], outcomes: Any, failure: Failure | None) -> None:
         self._told -= len(reservations)
-        if what == COMPLETED:
-            self._completing = False
+        if reservations is self._batch:
+            self._batch = []
         if isinstance(outcomes, Exception):
-            log.error("%d keys stay reserved (%s): %s", len(reservations), what, outcomes)
+            log.error("%d keys stay reserved: %s", len(reservations), outcomes)
             self._unsettled(outcomes)
             return
         for reservation, outcome in zip(reservations, outcomes, strict=True):
             self._count(outcome)
-            log.log(_LEVELS.get(outcome, logging.WARNING), "%s: %s: %s", describe(reservation.key), outcome.value, what)
+            level, news = _NEWS[outcome]
+            log.log(level, "%s: %s%s", describe(reservation.key), news, f": {failure.message}" if failure else "")

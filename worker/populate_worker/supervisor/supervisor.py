@@ -96,7 +96,7 @@ class Supervisor:
 
     def _work(self, now: float) -> None:
         settings = self._assignment.settings
-        self._crew.keep(settings.concurrency, self._assignment, now)
+        self.metrics.runners_started(self._crew.keep(settings.concurrency, self._assignment, now))
         for runner in self._crew:
             if runner.running and settings.timeout_seconds and now >= runner.running.since + settings.timeout_seconds:
                 self._crew.terminate(runner, now, failures.of_time_limit(settings.timeout_seconds))
