@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from .catalog import PASSWORD, PRODUCTS, Product
-from .host import Unavailable, install
+from .host import Unavailable, cache, install
 from .unprivileged import make_folder, run
 
 
@@ -21,9 +21,10 @@ class PostgreSQL:
     def create(cls, product: Product, port: int, data: Path) -> "PostgreSQL":
         server = cls(product.name, str(data), product.arguments(port))
         make_folder(data)
-        login = (f"--username={product.user}", "--pwfile=/dev/stdin", "--auth=scram-sha-256")
-        options = (f"--pgdata={data}", *login, "--encoding=UTF8", "--no-locale")
-        run(f"{_binaries(product.name)}/initdb", *options, stdin=PASSWORD)
+        password = cache() / "password"
+        password.write_text(PASSWORD)
+        login = (f"--username={product.user}", f"--pwfile={password}", "--auth=scram-sha-256")
+        run(f"{_binaries(product.name)}/initdb", f"--pgdata={data}", *login, "--encoding=UTF8", "--no-locale")
         server.start()
         return server
 

@@ -27,9 +27,9 @@ def command(*words: str) -> list[str]:
     return [*_disguise(), *words]
 
 
-def run(*words: str, stdin: str = "") -> None:
+def run(*words: str) -> None:
     """Run to the end; raise Unavailable with what was said when it fails."""
-    done = subprocess.run(command(*words), input=stdin, capture_output=True, text=True)
+    done = subprocess.run(command(*words), stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode:
         where = "; set POPULATE_CACHE to a folder that user nobody can enter" if _disguise() == _NOBODY else ""
         raise Unavailable(f"{Path(words[0]).name} failed{where}: {(done.stderr or done.stdout)[-1500:]}")
