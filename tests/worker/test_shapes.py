@@ -37,12 +37,12 @@ def test_keys_of_every_type_reach_make_as_populate_gives_them(populated: Lab) ->
         "subject": "mäuse",
         "day": datetime.date(2024, 1, 1),
         "dose": decimal.Decimal("1.50"),
-        "kind": "rest",
         "trial": 2**40,
     }
     if populated.server.backend == "mysql":
-        expected |= {"moment": datetime.datetime(2024, 1, 1, 2, 3, 4, 567000), "device": uuid.UUID(int=7)}
-    assert (populated.folder / "key-rest-5").read_text() == repr(expected)
+        moment = datetime.datetime(2024, 1, 1, 2, 3, 4, 567000)
+        expected |= {"moment": moment, "kind": "run fast", "device": uuid.UUID(int=7)}
+    assert (populated.folder / "key-5").read_text() == repr(expected)
 
 
 def test_subjects_with_quotes_percent_signs_and_colons_are_made(populated: Lab) -> None:

@@ -19,7 +19,11 @@ schema = dj.Schema(os.environ["PIPELINE_SCHEMA"])
 folder = pathlib.Path(os.environ["PIPELINE_FOLDER"])
 
 MYSQL = os.environ["DJ_BACKEND"] == "mysql"
-MORE = "moment : datetime(3)\ndevice : uuid" if MYSQL else ""  # DataJoint cannot queue such keys on PostgreSQL
+MORE = "moment : datetime(3)\nkind : enum('rest','run fast')\ndevice : uuid"
+"""DataJoint cannot queue such keys on PostgreSQL."""
+
+
+more = {"moment": datetime.datetime(2024, 1, 1, 2, 3, 4, 567000), "kind": "run fast", "device": uuid.UUID(int=7)}
 
 
 @schema
@@ -28,20 +32,18 @@ class Recording(dj.Lookup):
     subject : varchar(30)
     day     : date
     dose    : decimal(6,2)
-    kind    : enum('rest','run fast')
     trial   : int64
-    {MORE}
+    {MORE if MYSQL else ""}
     """
     contents = (
         {
             "subject": subject,
             "day": datetime.date(2024, 1, 1),
             "dose": decimal.Decimal("1.50"),
-            "kind": kind,
             "trial": 2**40,
-            **({"moment": datetime.datetime(2024, 1, 1, 2, 3, 4, 567000), "device": uuid.UUID(int=7)} if MYSQL else {}),
+            **(more if MYSQL else {}),
         }
-        for subject, kind in (("o'Neill 5% a:b", "rest"), ('say "x"', "run fast"), ("mäuse", "rest"))
+        for subject in ("o'Neill 5% a:b", 'say "x"', "mäuse")
     )
 
 
@@ -81,4 +83,4 @@ class Spectrum(dj.Computed):
         self.insert1({**key, "total": sum(powers)})
         self.Band.insert({**key, "band": band, "power": power} for band, power in enumerate(powers))
         Note.insert1({"note": key["subject"]})
-        (folder / f"key-{key['kind']}-{len(key['subject'])}").write_text(repr(dict(key)))
+        (folder / f"key-{len(key['subject'])}").write_text(repr(dict(key)))
