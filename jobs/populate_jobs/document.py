@@ -23,7 +23,7 @@ END = "-----END POPULATE RESOLVE-----"
 
 @dataclass(frozen=True)
 class Attribute:
-    """A primary-key attribute of the jobs table, with its DataJoint type (`uuid`, `varchar(12)`, ...)."""
+    """A primary-key attribute of the jobs table, with its type on the server (`varchar(12)`, ...) or `uuid`."""
 
     name: str
     type: str

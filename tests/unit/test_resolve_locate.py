@@ -83,6 +83,23 @@ def test_a_computed_or_imported_class_is_found_in_module_package_and_namespace(f
 
 
 @pytest.mark.usefixtures("activated")
+def test_folders_without_init_files_and_members_imported_when_asked_for_are_found(folder):
+    (folder / "ward").mkdir()
+    (folder / "ward" / "first").mkdir()
+    (folder / "ward" / "first" / "tables.py").write_text("from clinic.cardio import HeartRate")
+    lazy = "def __getattr__(name):\n    import clinic.cardio\n    return getattr(clinic.cardio, name)"
+    (folder / "lazy.py").write_text(lazy)
+    assert import_auto_populated("ward.first.tables.HeartRate") is import_auto_populated("lazy.HeartRate")
+
+
+def test_a_member_that_fails_when_asked_for_is_an_import_that_failed(folder):
+    (folder / "lazy.py").write_text("def __getattr__(name):\n    import nothing_installed")
+    refused = refusal("lazy.HeartRate")
+    assert refused.reason == "ImportFailed"
+    assert "importing lazy.HeartRate failed with ModuleNotFoundError: No module named 'nothing_ins" in str(refused)
+
+
+@pytest.mark.usefixtures("activated")
 @pytest.mark.parametrize("path", ["clinic.cardio.Recording", "clinic.cardio.HeartRate.Beat", "clinic.cardio.Device"])
 def test_a_table_of_any_tier_can_restrict(path):
     assert import_table(path).__name__ == path.rpartition(".")[2]

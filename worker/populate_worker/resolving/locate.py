@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import importlib.util
 import inspect
 import pkgutil
 from types import ModuleType
@@ -62,11 +63,17 @@ def _import(path: str) -> Any:
         raise ResolveRefused("TableNotFound", f"{path!r} is no import path: it must read like package.module.Class")
     found: Any = _import_module(names[0])
     for position, name in enumerate(names[1:], start=1):
-        if not hasattr(found, name) and isinstance(found, ModuleType) and _has_submodule(found, name):
-            _import_module(".".join(names[: position + 1]))
-        if not hasattr(found, name):
-            raise _not_found(found, ".".join(names[:position]), names[position:])
-        found = getattr(found, name)
+        parent, child = ".".join(names[:position]), ".".join(names[: position + 1])
+        try:
+            if not hasattr(found, name) and hasattr(found, "__path__") and importlib.util.find_spec(child):
+                _import_module(child)
+            found = getattr(found, name)
+        except AttributeError:
+            raise _not_found(found, parent, names[position:]) from None
+        except ResolveRefused:
+            raise
+        except Exception as error:  # of a module that imports its members when they are asked for
+            raise _import_failed(child, error) from error
     return found
 
 
@@ -135,10 +142,6 @@ def _no_module(name: str, names: list[str]) -> str:
 
 def _top_level_names() -> list[str]:
     return [info.name for info in pkgutil.iter_modules()]
-
-
-def _has_submodule(package: ModuleType, name: str) -> bool:
-    return any(info.name == name for info in pkgutil.iter_modules(getattr(package, "__path__", [])))
 
 
 def _is_table(value: object) -> bool:
