@@ -15,8 +15,9 @@ from typing import Any
 import psutil
 import pytest
 import yaml
-from populate_jobs import Connection, DatabaseSettings, connect
+from populate_jobs import Connection, DatabaseSettings, PopulateError, connect
 
+from tests.servers import Server
 from tests.servers.host import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -114,6 +115,16 @@ class Lab:
     def made(self, table: str = "__made") -> set[int]:
         return {source for (source,) in self.execute(f"SELECT source FROM {self.name(table)}")}
 
+    def tried_made(self) -> set[int]:
+        """What was made, or nothing where the table is away for now."""
+        try:
+            return self.made()
+        except PopulateError:
+            return set()
+
+    def reconnect(self) -> None:
+        self.connection.reconnect()
+
     def queue(self, status: str, table: str = "~~made") -> list[int]:
         rows = self.execute(f"SELECT source FROM {self.name(table)} WHERE status = %s ORDER BY source", status)
         return [source for (source,) in rows]
@@ -161,13 +172,28 @@ class Lab:
             run.process.wait()
 
 
-@contextlib.contextmanager
-def declared(settings: DatabaseSettings, schema: str, folder: Path) -> Iterator[Connection]:
-    """The pipeline's tables in a schema that is dropped afterwards."""
+def declare(settings: DatabaseSettings, schema: str, folder: Path) -> None:
     variables = {"PIPELINE_SCHEMA": schema, "PIPELINE_FOLDER": str(folder), **settings.to_environment()}
     code = f"import {MODULE} as rounds; [table() for table in (rounds.Source, rounds.Made, rounds.Again)]"
     subprocess.run([sys.executable, "-c", code], env=environment(**variables), check=True, capture_output=True)
+
+
+@contextlib.contextmanager
+def declared(settings: DatabaseSettings, schema: str, folder: Path) -> Iterator[Connection]:
+    """The pipeline's tables in a schema that is dropped afterwards."""
+    declare(settings, schema, folder)
     with contextlib.closing(connect(settings, name="tests")) as connection:
         yield connection
         cascade, quote = ("", "`") if settings.backend == "mysql" else (" CASCADE", '"')
         connection.execute(f"DROP SCHEMA {quote}{schema}{quote}{cascade}")
+
+
+@contextlib.contextmanager
+def private_lab(server: Server, folder: Path) -> Iterator[Lab]:
+    """On a server that may be stopped."""
+    settings = DatabaseSettings.from_secret(server.environment())
+    declare(settings, "lab", folder)
+    with contextlib.closing(connect(settings, name="tests")) as connection:
+        lab = Lab(folder, settings, "lab", connection)
+        with contextlib.closing(lab):
+            yield lab

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from tests.local.lab import MODULE, Lab, embedded_alone, mariadb_alone, populate_job
+from tests.local.lab import MODULE, Lab, embedded_alone, mariadb_alone, populate_job, private_lab
+from tests.servers import serve
 from tests.servers.host import free_port, wait_until
 
 MADE = populate_job("made", "Made")
@@ -131,13 +133,30 @@ def test_a_database_that_is_down_is_waited_for_as_long_as_was_said(lab: Lab) -> 
     assert run.exit_code() == 130
 
 
-def test_tables_that_are_dropped_under_a_run_are_resolved_again(lab: Lab) -> None:
+@pytest.mark.parametrize("tables", [("~~made",), ("__again", "__made")])
+def test_tables_that_are_dropped_under_a_run_are_resolved_again(lab: Lab, tables: tuple[str, ...]) -> None:
     lab.write(MADE)
     run = lab.run()
     wait_until(lambda: "up to date" in run.text(), "the first refresh", 90)
-    lab.execute(f"DROP TABLE {lab.name('~~made')}")
+    for table in tables:
+        lab.execute(f"DROP TABLE {lab.name(table)}")
     wait_until(lambda: "TableMissing" in run.text(), "the loss to be noticed", 90)
     lab.add("works", 1)
-    wait_until(lambda: lab.made() == {1}, "the key to be made", 90)
+    wait_until(lambda: lab.tried_made() == {1}, "the key to be made", 90)
     run.interrupt()
     assert run.exit_code() == 130
+
+
+def test_a_run_outlasts_an_outage_of_its_database(tmp_path: Path) -> None:
+    with serve("mariadb-10.11") as server, private_lab(server, tmp_path) as lab:
+        lab.add("waits", 1)
+        lab.write(MADE)
+        run = lab.run("--once", "--database-timeout", "300")
+        lab.began(1)
+        server.kill()
+        wait_until(lambda: "DatabaseUnreachable" in run.text(), "the outage to be noticed", 90)
+        server.start()
+        lab.leave()
+        assert run.exit_code() == 0
+        lab.reconnect()
+        assert lab.made() == {1}
