@@ -101,7 +101,7 @@ class Connection:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except (self._driver.DRIVER_ERROR, OSError) as error:
+        except (*self._driver.DRIVER_ERROR, OSError) as error:
             translated = self._driver.translate(error)
             if isinstance(translated, DatabaseUnreachable):
                 self.close()

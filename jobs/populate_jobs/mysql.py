@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ssl
+import struct
 from typing import Any
 
 import pymysql
@@ -22,7 +23,15 @@ from .errors import (
 from .settings import DatabaseSettings
 
 NAME = "mysql"
-DRIVER_ERROR: type[Exception] = pymysql.MySQLError
+DRIVER_ERROR: tuple[type[Exception], ...] = (
+    pymysql.MySQLError,
+    # What PyMySQL makes of a server that asks for a local file, or breaks the protocol in other ways.
+    RuntimeError,
+    AssertionError,
+    IndexError,
+    UnicodeDecodeError,
+    struct.error,
+)
 CONNECT_SECONDS = 10
 
 # DataJoint's own, so that a key_source means the same here as in the lab's code.

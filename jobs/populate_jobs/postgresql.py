@@ -25,7 +25,7 @@ except ImportError as error:
     raise SettingsError("PostgreSQL needs its driver: pip install 'populate-operator[postgres]'") from error
 
 NAME = "postgresql"
-DRIVER_ERROR: type[Exception] = psycopg.Error
+DRIVER_ERROR: tuple[type[Exception], ...] = (psycopg.Error,)
 CONNECT_SECONDS = 10
 
 # By SQLSTATE, or by its class of two characters.
