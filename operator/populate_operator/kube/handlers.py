@@ -18,6 +18,7 @@ PLURALS |= {"Deployment": ("apps", "v1", "deployments"), "Job": ("batch", "v1", 
 
 def registry(controller: Controller) -> kopf.OperatorRegistry:
     found = kopf.OperatorRegistry()
+    kopf.on.login(registry=found)(kopf.login_via_client)
     kopf.on.event(GROUP, "v1alpha1", "populatejobs", id="populatejob", registry=found)(
         functools.partial(_hand_on, controller.saw_populatejob)
     )
