@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from populate_jobs.errors import ResolveRefused
 
+from populate_operator.plan.conditions import some
+
 from . import words
 from .populating import Populating
 from .run import Ending, trouble
@@ -28,7 +30,7 @@ def lines(jobs: Sequence[Populating], ending: Ending, left: str, flags: str) -> 
     if failed:
         yield from _way_out(flags)
     elif ending is Ending.FINISHED:
-        yield f"all made: {sum(_counted(job).done for job in jobs)} keys"
+        yield f"all made: {some(sum(_counted(job).done for job in jobs), 'key')}"
 
 
 def _refusals(jobs: Sequence[Populating]) -> Iterator[str]:
@@ -48,7 +50,7 @@ def _given_up(jobs: Sequence[Populating]) -> Iterator[str]:
 
 def _errors(job: Populating) -> Iterator[str]:
     assert job.plan is not None
-    yield f"{job.name}: {_counted(job).error} keys failed"
+    yield f"{job.name}: {some(_counted(job).error, 'key')} failed"
     for group in job.plan.status.get("topErrors", ()):
         key = ", ".join(f"{name}={value}" for name, value in group["sampleKey"].items())
         yield f"  {group['count']:>5} × {group['message'][:MESSAGE_SHOWN]}  (such as {key})"

@@ -19,6 +19,8 @@ from .run import Ending
 
 _COLUMNS = {"made": 9, "pending": 7, "running": 7, "errors": 6, "workers": 7, "pace": 8}
 """With their least widths, so that the bars do not shift as numbers grow."""
+_WIDE = 96
+_LEFT_OUT_WHERE_NARROW = frozenset({"workers", "pace"})
 _LAST_WIDTH = 10
 _SHORTEST_BAR, _LONGEST_BAR = 8, 48
 
@@ -52,10 +54,10 @@ class Bar:
 
 
 class Live:
-    def __init__(self, flags: str) -> None:
+    def __init__(self, flags: str, console: Console | None = None) -> None:
         """`flags` are those by which other commands find the same manifest and database."""
         self._flags = flags
-        self._console = Console(highlight=False)
+        self._console = console or Console(highlight=False)
         self._live = RichLive(console=self._console, auto_refresh=False)
         self._told = ""
 
@@ -71,13 +73,13 @@ class Live:
         self._live.start()
 
     def show(self, jobs: Sequence[Populating], _now: datetime) -> None:
-        self._live.update(Group(_table(jobs), *_complaints(jobs), self._told), refresh=True)
+        self._live.update(Group(_table(jobs, self._console.width), *_complaints(jobs), self._told), refresh=True)
 
     def say(self, text: str) -> None:
         self._told = text
 
     def end(self, jobs: Sequence[Populating], ending: Ending, left: str) -> None:
-        self._live.update(_table(jobs), refresh=True)
+        self._live.update(_table(jobs, self._console.width), refresh=True)
         self._live.stop()
         self._console.print()
         for line in closing.lines(jobs, ending, left, self._flags):
@@ -87,29 +89,31 @@ class Live:
         self._console.print(Text.assemble((f"{name:<14}", "dim"), text), soft_wrap=True)
 
 
-def _table(jobs: Sequence[Populating]) -> Table:
+def _table(jobs: Sequence[Populating], width: int) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("", no_wrap=True, style="bold")
     table.add_column("", min_width=_SHORTEST_BAR, max_width=_LONGEST_BAR, ratio=1)
-    for column, width in _COLUMNS.items():
-        table.add_column(column, justify="right", min_width=width, no_wrap=True)
+    shown = [name for name in _COLUMNS if width >= _WIDE or name not in _LEFT_OUT_WHERE_NARROW]
+    for name in shown:
+        table.add_column(name, justify="right", min_width=_COLUMNS[name], no_wrap=True)
     table.add_column("", min_width=_LAST_WIDTH, no_wrap=True)
     for job in jobs:
-        table.add_row(job.name, *_row(job))
+        count, cells = _row(job)
+        table.add_row(job.name, Bar(count), *(cells[name] for name in shown), _end(job))
     return table
 
 
-def _row(job: Populating) -> Iterator[Bar | Text]:
+def _row(job: Populating) -> tuple[words.Numbers, dict[str, Text]]:
     status = job.plan.status if job.plan else {}
     count = words.numbers(status)
-    yield Bar(count)
-    yield Text(count.progress)
-    yield _number(count.pending + count.scheduled)
-    yield _number(count.reserved, "cyan")
-    yield _number(count.error, "bold red")
-    yield _number(len(job.crew.workers))
-    yield Text(words.pace(status))
-    yield _end(job)
+    return count, {
+        "made": Text(count.progress),
+        "pending": _number(count.pending + count.scheduled),
+        "running": _number(count.reserved, "cyan"),
+        "errors": _number(count.error, "bold red"),
+        "workers": _number(len(job.crew.workers)),
+        "pace": Text(words.pace(status)),
+    }
 
 
 def _number(number: int, style: str = "") -> Text:

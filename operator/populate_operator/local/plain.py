@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from populate_operator.plan.conditions import some
+
 from . import closing, words
 from .populating import Populating
 from .run import Ending
@@ -63,9 +65,9 @@ def _line(job: Populating) -> str:
         count.pending and f"{count.pending} pending",
         count.scheduled and f"{count.scheduled} scheduled",
         count.reserved and f"{count.reserved} running",
-        count.error and f"{count.error} errors",
+        count.error and some(count.error, "error"),
         count.ignored and f"{count.ignored} ignored",
-        workers and f"{workers} workers",
+        workers and some(workers, "worker"),
         words.pace(status),
     ]
     return f"{job.name}: {', '.join(str(part) for part in parts if part)}"

@@ -67,9 +67,9 @@ def _working(spec: Spec, seen: Observation) -> Condition:
     if left is None or seen.refresh is None:
         return Condition("Ready", False, "Refreshing", "the queue is filled for the first time")
     if spec.mode == "Once":
-        return Condition("Ready", False, "Populating", f"{_keys(left)} to make")
+        return Condition("Ready", False, "Populating", f"{some(left, 'key')} to make")
     if left:
-        return Condition("Ready", True, "Populating", f"{_keys(left)} to make")
+        return Condition("Ready", True, "Populating", f"{some(left, 'key')} to make")
     return Condition("Ready", True, "UpToDate", "every key of key_source was tried")
 
 
@@ -77,7 +77,7 @@ def _finished(seen: Observation, outcome: Outcome) -> tuple[str, str]:
     if outcome is Outcome.COMPLETE:
         return "Complete", "every key of key_source was made"
     errors = seen.tally.counts.error if seen.tally else 0
-    return "KeysFailed", f"all that is left are {errors} keys with errors; retry them to go on"
+    return "KeysFailed", f"all that is left: {some(errors, 'key')} with errors; retry to go on"
 
 
 def _stalled(seen: Observation, outcome: Outcome | None) -> bool:
@@ -113,7 +113,7 @@ def _failing(seen: Observation) -> Condition | None:
         return Condition("JobsFailing", False, "NoErrors", "no key failed")
     most = max(seen.tally.errors, key=lambda group: group.count, default=None)
     often = f"; most often ({most.count}): {most.message}" if most else ""
-    return Condition("JobsFailing", True, "KeysFailed", f"{_keys(failed)} failed{often}")
+    return Condition("JobsFailing", True, "KeysFailed", f"{some(failed, 'key')} failed{often}")
 
 
 def _foreign(seen: Observation) -> Condition | None:
@@ -124,8 +124,11 @@ def _foreign(seen: Observation) -> Condition | None:
         return Condition("ForeignReservations", False, "NoneHeld", "no other client holds rows")
     hosts = sorted(held)
     named = ", ".join(hosts[:HOSTS_NAMED]) + (", ..." if len(hosts) > HOSTS_NAMED else "")
-    return Condition("ForeignReservations", True, "HeldElsewhere", f"{_keys(sum(held.values()))} reserved by {named}")
+    return Condition(
+        "ForeignReservations", True, "HeldElsewhere", f"{some(sum(held.values()), 'key')} reserved by {named}"
+    )
 
 
-def _keys(count: int) -> str:
-    return "1 key" if count == 1 else f"{count} keys"
+def some(count: int, noun: str) -> str:
+    """`1 key`, `2 keys`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
