@@ -34,7 +34,7 @@ class DatabaseSettings:
     port: int = 0
     """0 is the backend's own default."""
     database: str = ""
-    """PostgreSQL only: the database that holds the schemas; empty is the user's own."""
+    """PostgreSQL only: the database that holds the schemas; empty is `postgres`, as in DataJoint."""
     tls: str = "preferred"
     """`preferred` encrypts where the server can, unverified; `verify-full` checks certificate and host name."""
     ca: str = field(default="", repr=False)
