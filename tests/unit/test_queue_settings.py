@@ -1,0 +1,70 @@
+"""Logins from Secrets, folders and environments; what is wrong with one is said by name."""
+
+from pathlib import Path
+
+import pytest
+from populate_jobs import DatabaseSettings
+from populate_jobs.errors import SettingsError
+
+LEAST = {"host": "db.lab", "user": "anna", "password": "s3cret"}
+FULL = DatabaseSettings("db.lab", "anna", "s3cret", "postgresql", 6543, "science", "verify-full", "-----BEGIN")
+
+
+def test_the_least_secret_is_a_mysql_at_its_port_encrypted_where_it_can_be() -> None:
+    settings = DatabaseSettings.from_secret(LEAST)
+    assert (settings.backend, settings.port, settings.tls) == ("mysql", 3306, "preferred")
+
+
+def test_postgresql_has_a_port_of_its_own() -> None:
+    assert DatabaseSettings.from_secret({**LEAST, "backend": "postgresql"}).port == 5432
+
+
+def test_a_secret_may_use_datajoints_variables() -> None:
+    data = {"DJ_HOST": "db.lab", "DJ_USER": "anna", "DJ_PASS": "s3cret", "DJ_PORT": "3307"}
+    assert DatabaseSettings.from_secret(data).port == 3307
+
+
+def test_what_goes_to_an_environment_comes_back_from_it() -> None:
+    for settings in (FULL, DatabaseSettings.from_secret(LEAST)):
+        assert DatabaseSettings.from_environment(settings.to_environment()) == settings
+
+
+def test_a_mounted_secret_is_read_file_by_file(tmp_path: Path) -> None:
+    (tmp_path / "..data").mkdir()
+    for name, value in LEAST.items():
+        (tmp_path / name).write_text(f"{value}\n")
+    assert DatabaseSettings.from_folder(tmp_path) == DatabaseSettings.from_secret(LEAST)
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="nowhere"):
+        DatabaseSettings.from_folder(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("missing", LEAST)
+def test_what_a_secret_lacks_is_named(missing: str) -> None:
+    data = {key: value for key, value in LEAST.items() if key != missing}
+    with pytest.raises(SettingsError, match=f"Secret lab/datajoint lacks {missing}"):
+        DatabaseSettings.from_secret(data, source="Secret lab/datajoint")
+
+
+def test_an_empty_environment_names_all_that_is_missing() -> None:
+    with pytest.raises(SettingsError, match="lacks host, user, password"):
+        DatabaseSettings.from_environment({})
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "33o6", "3306 ", "٣٣٠٦"])
+def test_a_port_that_is_none_is_refused_with_what_is_allowed(port: str) -> None:
+    with pytest.raises(SettingsError, match=r"port .* must be a number from 1 to 65535"):
+        DatabaseSettings.from_secret({**LEAST, "port": port})
+
+
+@pytest.mark.parametrize(("field", "value"), [("backend", "oracle"), ("tls", "maybe")])
+def test_an_unknown_choice_is_refused_with_what_is_allowed(field: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"{field} '{value}': must be one of"):
+        DatabaseSettings.from_secret({**LEAST, field: value})
+
+
+def test_the_password_is_not_shown() -> None:
+    assert "s3cret" not in repr(FULL)
+    assert "BEGIN" not in repr(FULL)
