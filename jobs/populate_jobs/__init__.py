@@ -3,7 +3,7 @@
 from .assignment import Assignment, WorkerSettings
 from .blob import pack_text
 from .connection import Connection, connect
-from .curate import ignore, ignore_errors, reprioritize, retry_errors
+from .curate import ignore, ignore_errors, remove_pending, reprioritize, retry_errors
 from .document import Attribute, ResolveDocument, ServerIdentity
 from .errors import PopulateError
 from .finish import complete, fail, release
@@ -69,6 +69,7 @@ __all__ = [
     "recover_orphans",
     "refresh",
     "release",
+    "remove_pending",
     "reprioritize",
     "reserve",
     "retry_errors",

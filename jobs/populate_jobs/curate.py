@@ -42,6 +42,16 @@ def ignore_errors(jobs: JobsTable, *, match: str | None = None) -> int:
     return page_by_page(jobs, "error_keys", [match or ""], change)
 
 
+def remove_pending(jobs: JobsTable) -> int:
+    """Rows that wait, now or later, are gone; what is reserved stays."""
+
+    def change(keys: Sequence[Key]) -> int:
+        condition, args = jobs.matching(keys)
+        return jobs.run("remove_pending_keys", args, keys=condition).rowcount
+
+    return page_by_page(jobs, "pending_keys", [], change)
+
+
 def ignore(jobs: JobsTable, keys: Sequence[Key]) -> int:
     """Sets keys aside, queued or not, unless they are reserved now; how many are aside then."""
     value = f"({', '.join(['%s'] * len(jobs.attributes))}, 'ignore', {_DEFAULT_PRIORITY})"

@@ -1,7 +1,7 @@
 """What people decide about rows: priority, retrying errors, ignoring keys."""
 
 import pytest
-from populate_jobs import Counts, counts, ignore, ignore_errors, pages, reprioritize, reserve, retry_errors
+from populate_jobs import Counts, counts, ignore, ignore_errors, pages, remove_pending, reprioritize, reserve, retry_errors
 
 from tests.database.pipeline import ANNA, Pipeline
 
@@ -133,3 +133,14 @@ def test_ignoring_no_keys_is_nothing_done(pipeline: Pipeline) -> None:
 def test_more_keys_are_ignored_than_one_statement_takes(pipeline: Pipeline) -> None:
     assert ignore(pipeline.session(), [pipeline.key(key) for key in range(10)]) == 10
     assert counts(pipeline.session()).ignore == 10
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_what_waits_is_removed_and_nothing_else(pipeline: Pipeline) -> None:
+    pipeline.enqueue(*range(10))
+    pipeline.enqueue(10, due_in=3600)
+    for key, status in enumerate(("reserved", "error", "ignore", "success"), start=20):
+        pipeline.enqueue(key, status=status)
+    assert remove_pending(pipeline.session(EVEN)) == 6
+    assert remove_pending(pipeline.session(EVEN)) == 0
+    assert set(pipeline.rows()) == {(1,), (3,), (5,), (7,), (9,), (20,), (21,), (22,), (23,)}

@@ -278,6 +278,12 @@ WHERE ({keys}) AND status = 'error'
 -- name: ignore_error_keys
 UPDATE {jobs} FORCE INDEX (PRIMARY) SET status = 'ignore' WHERE ({keys}) AND status = 'error'
 
+-- name: pending_keys
+SELECT {key} FROM {jobs} WHERE status = 'pending' AND {restriction} LIMIT %s
+
+-- name: remove_pending_keys
+DELETE {jobs} FROM {jobs} FORCE INDEX (PRIMARY) WHERE ({keys}) AND status = 'pending'
+
 -- name: errors
 SELECT {key}, error_message FROM {jobs} WHERE status = 'error' AND {restriction} LIMIT %s
 

@@ -275,6 +275,12 @@ WHERE ({keys}) AND status = 'error'
 -- name: ignore_error_keys
 UPDATE {jobs} SET status = 'ignore' WHERE ({keys}) AND status = 'error'
 
+-- name: pending_keys
+SELECT {key} FROM {jobs} WHERE status = 'pending' AND {restriction} LIMIT %s
+
+-- name: remove_pending_keys
+DELETE FROM {jobs} WHERE ({keys}) AND status = 'pending'
+
 -- name: errors
 SELECT {key}, error_message FROM {jobs} WHERE status = 'error' AND {restriction} LIMIT %s
 

@@ -70,5 +70,9 @@ def retry_errors(connection: Connection, document: ResolveDocument) -> int:
     return populate_jobs.retry_errors(JobsTable(connection, document))
 
 
+def remove_pending(connection: Connection, document: ResolveDocument) -> int:
+    return populate_jobs.remove_pending(JobsTable(connection, document))
+
+
 def now() -> datetime:
     return datetime.now(timezone.utc)
