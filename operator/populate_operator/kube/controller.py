@@ -241,4 +241,5 @@ def _related(one: Populating, other: Populating) -> bool:
 def _asks(seen: Object) -> tuple[object, ...]:
     """What of a resource is the user's: a status of our own wakes nobody."""
     metadata = seen["metadata"]
-    return metadata["uid"], metadata.get("generation"), metadata.get("annotations"), metadata.get("deletionTimestamp")
+    theirs = (metadata.get(name) for name in ("generation", "annotations", "deletionTimestamp", "finalizers"))
+    return metadata["uid"], *theirs

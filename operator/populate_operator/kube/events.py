@@ -18,7 +18,7 @@ def event(of: Object, what: Event, reporter: str, now: datetime) -> dict[str, An
     return {
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",
-        "metadata": {"generateName": f"{metadata['name']}.", "namespace": metadata["namespace"]},
+        "metadata": {"generateName": f"{metadata['name']}-", "namespace": metadata["namespace"]},
         "eventTime": now.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "reportingController": f"datajoint.io/{MANAGER}",
         "reportingInstance": reporter,

@@ -25,6 +25,7 @@ ID_CHARACTERS = 8
 def main(arguments: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(arguments)
     logging.basicConfig(stream=sys.stdout, level=logging.INFO if args.verbose else logging.WARNING, format=LOG_FORMAT)
+    logging.getLogger("kopf").setLevel(logging.WARNING)
     try:
         asyncio.run(_run(args))
     except PopulateError as error:

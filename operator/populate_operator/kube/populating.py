@@ -28,6 +28,7 @@ from .asking import Asking, question
 from .crew import Crew
 from .errands import Errands
 from .events import event
+from .farewell import Farewell, is_leaving
 from .manifests import assignment as assignments
 from .manifests import names
 from .place import Place
@@ -48,6 +49,7 @@ class Populating:
         self._errands = Errands(self._flight)
         self._asking = Asking(place, self._errands, self._was_answered)
         self.crew = Crew(self.owner, place, self._errands)
+        self._farewell = Farewell(place, self._errands, self._flight)
         self.keeper: Keeper | None = None
         self.login: Login | None = None
         self.plan: Plan | None = None
@@ -151,9 +153,13 @@ class Populating:
         """The steps that are due, in the order in which they matter; none of them waits."""
         assert self.plan is not None
         self._tell(self.plan, now)
+        if is_leaving(self.seen):
+            self._leave(now)
+            return
         if self._is_to_go(now):
             self._delete()
             return
+        self._farewell.prepare(self.job, self.seen)
         if Step.RESOLVE in self.plan.steps and self._question and self.login is not None:
             self._asking.ask(self.job, self.seen, self._question)
         self._assign(now)
@@ -257,6 +263,11 @@ class Populating:
         if ttl is None or ended is None or self.plan is None or self.plan.outcome is None:
             return False
         return now >= datetime.fromisoformat(ended.replace("Z", "+00:00")) + timedelta(seconds=ttl)
+
+    def _leave(self, now: datetime) -> None:
+        if self.crew.replicas:
+            self.crew.resize(self.job, self.seen, 0, frozenset())
+        self._farewell.take(self.seen, self.keeper, self.document, len(self.crew.workers), now)
 
     def _delete(self) -> None:
         uid = self.seen["metadata"]["uid"]

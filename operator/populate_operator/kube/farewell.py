@@ -1,0 +1,81 @@
+"""What becomes of the queue when a PopulateJob is deleted: nothing, or, with RemovePending, what waits goes with it.
+
+That takes a finalizer. No PopulateJob waits for it longer than LONGEST_SECONDS while the operator runs.
+"""
+
+from __future__ import annotations
+
+import functools
+from datetime import datetime
+
+from populate_jobs import ResolveDocument
+
+from populate_operator.database import tasks
+from populate_operator.database.flight import Flight
+from populate_operator.database.keeper import Keeper
+from populate_operator.spec import PopulateJob
+
+from .api import Object
+from .errands import Errands
+from .manifests.names import GROUP
+from .place import Place
+
+FINALIZER = f"{GROUP}/remove-pending"
+LONGEST_SECONDS = 30.0
+WORKERS_SECONDS = 15.0
+"""For workers to give back what they hold, which is then removed too."""
+
+
+def is_leaving(seen: Object) -> bool:
+    return "deletionTimestamp" in seen["metadata"]
+
+
+class Farewell:
+    def __init__(self, place: Place, errands: Errands, flight: Flight) -> None:
+        self._place = place
+        self._errands = errands
+        self._flight = flight
+        self._removed = False
+
+    def prepare(self, job: PopulateJob, seen: Object) -> None:
+        """The finalizer is there while it is needed, and only then."""
+        if _is_held(seen) != (job.spec.deletion_policy == "RemovePending"):
+            self._hold(seen, job.spec.deletion_policy == "RemovePending")
+
+    def take(
+        self, seen: Object, keeper: Keeper | None, document: ResolveDocument | None, workers: int, now: datetime
+    ) -> None:
+        """Once the workers have given back what they held, or could not in time."""
+        if not _is_held(seen):
+            return
+        waited = (now - _time(seen["metadata"]["deletionTimestamp"])).total_seconds()
+        if self._removed or document is None or keeper is None or waited > LONGEST_SECONDS:
+            self._hold(seen, False)
+        elif not workers or waited > WORKERS_SECONDS:
+            task = functools.partial(tasks.remove_pending, document=document)
+            submit = functools.partial(keeper.login.refresh.submit, task)
+            self._flight.start("remove pending", submit, self._done, keeper.failed)
+
+    def _done(self, _: int) -> None:
+        self._removed = True
+
+    def _hold(self, seen: Object, held: bool) -> None:
+        metadata = seen["metadata"]
+        others = [name for name in metadata.get("finalizers", []) if name != FINALIZER]
+        # With its version, so that nobody else's finalizer is undone.
+        wanted = {
+            "finalizers": [*others, *([FINALIZER] if held else [])],
+            "resourceVersion": metadata["resourceVersion"],
+        }
+        merge = functools.partial(
+            self._place.cluster.merge, "PopulateJob", metadata["namespace"], metadata["name"], {"metadata": wanted}
+        )
+        self._errands.run("finalizer", merge)
+
+
+def _is_held(seen: Object) -> bool:
+    return FINALIZER in seen["metadata"].get("finalizers", [])
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
