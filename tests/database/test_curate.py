@@ -1,7 +1,17 @@
 """What people decide about rows: priority, retrying errors, ignoring keys."""
 
 import pytest
-from populate_jobs import Counts, counts, ignore, ignore_errors, pages, remove_pending, reprioritize, reserve, retry_errors
+from populate_jobs import (
+    Counts,
+    counts,
+    ignore,
+    ignore_errors,
+    pages,
+    remove_pending,
+    reprioritize,
+    reserve,
+    retry_errors,
+)
 
 from tests.database.pipeline import ANNA, Pipeline
 

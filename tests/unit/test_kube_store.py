@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from populate_operator.kube.statuses import difference
+from populate_jobs import Counts, Progress
+from populate_operator.kube.statuses import difference, remembered
 from populate_operator.kube.store import Store
 
 from tests.unit.kube import pod
+from tests.unit.planning import NOW
 
 OWNER = ("lab", "heart-rate")
 
@@ -54,3 +56,20 @@ def test_a_status_is_written_as_what_changed() -> None:
     before = {"pending": 3, "error": 0, "estimatedCompletionTime": "soon"}
     assert difference(before, {"pending": 2, "error": 0}) == {"pending": 2, "estimatedCompletionTime": None}
     assert difference(before, before) == {}
+
+
+def test_an_operator_that_begins_anew_knows_the_queue_from_the_status() -> None:
+    status = {
+        "total": 9,
+        "done": 4,
+        "pending": 3,
+        "error": 1,
+        "ignored": 1,
+        "lastRefreshTime": "2026-03-01T12:00:00Z",
+        "lastRefreshSeconds": 0.5,
+    }
+    found = remembered(status)
+    assert found is not None
+    assert (found.progress, found.counts) == (Progress(9, 4), Counts(pending=3, error=1, ignore=1))
+    assert (found.ended, found.seconds) == (NOW, 0.5)
+    assert remembered({}) is None

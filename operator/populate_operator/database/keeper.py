@@ -42,6 +42,11 @@ class Keeper:
     def unfinished(self) -> int:
         return outstanding(self.tally.counts) if self.tally else 0
 
+    def remember(self, refreshed: Refresh | None, applied_priority: int | None) -> None:
+        """What was known of this queue before."""
+        self.refreshed, self.applied_priority = refreshed, applied_priority
+        self.tally = Tally(refreshed.counts, refreshed.ended) if refreshed else None
+
     def forgive(self) -> None:
         """What went wrong was mended, or may have been: it is tried again at once."""
         self.database = self.refresh_problem = None

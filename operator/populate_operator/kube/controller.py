@@ -26,6 +26,8 @@ LEAST_SECONDS = 0.1
 LIST_EVERY = 60.0
 """Seconds after which everything is listed, for what watching may have missed."""
 AFTER_A_FAULT = 10.0
+UNTIL_SEEN = 1.0
+"""Should nobody ring when what was asked for has come."""
 
 log = logging.getLogger(__name__)
 
@@ -101,17 +103,23 @@ class Controller:
         for job in ready:
             self._safely(job, functools.partial(self._act, job, replicas.get(job.owner), now))
 
-    def _see(self, job: Populating, now: datetime) -> None:
+    def _see(self, job: Populating, now: datetime) -> bool:
+        """Whether there is a plan to act on."""
         before = job.relative.settled_at
         job.collect(now)
+        if not job.sees(now):
+            self._call_again(job, UNTIL_SEEN)
+            return False
         job.decide(upstream(job.document, self._relatives(job)), now)
         if job.relative.settled_at != before:
             self._mark_those_below(job)
+        return True
 
-    def _act(self, job: Populating, replicas: int | None, now: datetime) -> None:
+    def _act(self, job: Populating, replicas: int | None, now: datetime) -> bool:
         assert job.plan is not None
         job.act(job.plan.replicas if replicas is None else replicas, now)
         self._call_again(job, job.next_look)
+        return True
 
     def _shared(self, asking: Sequence[Populating]) -> dict[Owner, int]:
         """Replicas by PopulateJob, where there is a cap on the workers of one database."""
@@ -137,15 +145,14 @@ class Controller:
             job.update(seen)
         return job
 
-    def _safely(self, job: Populating, step: Callable[[], None]) -> bool:
-        """One PopulateJob's fault is no other's."""
+    def _safely(self, job: Populating, step: Callable[[], bool]) -> bool:
+        """What the step says; one PopulateJob's fault is no other's."""
         try:
-            step()
+            return step()
         except Exception:
             log.exception("%s/%s", *job.owner)
             self._call_again(job, AFTER_A_FAULT)
             return False
-        return True
 
     def _relatives(self, job: Populating) -> list[Relative]:
         return [other.relative for other in self._jobs.values() if other is not job and _related(other, job)]

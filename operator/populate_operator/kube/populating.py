@@ -32,7 +32,7 @@ from .farewell import Farewell, is_leaving
 from .manifests import assignment as assignments
 from .manifests import names
 from .place import Place
-from .statuses import difference
+from .statuses import difference, remembered
 from .store import Owner
 
 WORKING_LOOK_EVERY = 1.0
@@ -80,6 +80,15 @@ class Populating:
         if self._question:
             self._asking.follow(self.job, self._question)
         self.crew.look(now)
+
+    def sees(self, now: datetime) -> bool:
+        """Whether enough is known to plan by; after a restart, the Secret and the queue are looked at first."""
+        if self.login is None or self.keeper is None:
+            return self._no_login is not None
+        if self.document is None or self.keeper.queue is not None or self.keeper.database is not None:
+            return True
+        self.keeper.look(self.document, self.job.spec, self._rate, 0.0, True, now)
+        return False
 
     @property
     def resolved(self) -> Resolved | None:
@@ -295,7 +304,7 @@ class Populating:
             self.crew.try_again()
         self.login, self._refusal = login, None
         self.keeper = Keeper(login, self._flight)
-        self.keeper.applied_priority = self._written.get("appliedPriority")
+        self.keeper.remember(remembered(self._written), self._written.get("appliedPriority"))
 
     def _read_assignment(self) -> None:
         found = self._config_map

@@ -1,12 +1,30 @@
-"""What to write to a status: the difference, as a merge patch. Pure."""
+"""What to write to a status, and what one that was written tells an operator that begins anew. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
+
+from populate_jobs import Counts, Progress
+
+from populate_operator.plan import Refresh
 
 
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
     """The top-level fields that changed; null takes a field away."""
     gone = {name: None for name in before if name not in after}
     return {**gone, **{name: value for name, value in after.items() if before.get(name) != value}}
+
+
+def remembered(status: Mapping[str, Any]) -> Refresh | None:
+    """The last refresh, as far as the status has it: the queue is known before it is read again."""
+    if "lastRefreshTime" not in status or "total" not in status:
+        return None
+    ended = datetime.fromisoformat(status["lastRefreshTime"].replace("Z", "+00:00"))
+    started = ended - timedelta(seconds=status.get("lastRefreshSeconds", 0.0))
+    counts = Counts(
+        **{name: status.get(name, 0) for name in ("pending", "scheduled", "reserved", "error")},
+        ignore=status.get("ignored", 0),
+    )
+    return Refresh(started, ended, 0, Progress(status["total"], status["done"]), counts)
