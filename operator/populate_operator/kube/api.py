@@ -145,14 +145,24 @@ class Cluster:
         return answer
 
 
-async def connect() -> Cluster:
-    """From the pod's service account, else from the kubeconfig."""
+async def connect(context: str | None = None) -> Cluster:
+    """From the pod's service account, else from the kubeconfig; raises ClusterError where there is neither."""
     settings = client.Configuration()
     try:
         config.load_incluster_config(client_configuration=settings)
     except ConfigException:
-        await config.load_kube_config(client_configuration=settings)
+        try:
+            await config.load_kube_config(context=context, client_configuration=settings)
+        except (ConfigException, OSError) as error:
+            raise ClusterError(f"there is no cluster to talk to: {error}") from error
     return Cluster(client.ApiClient(settings))
+
+
+def own_namespace(context: str | None = None) -> str:
+    """The kubeconfig's."""
+    every, current = config.list_kube_config_contexts()
+    chosen = next((found for found in every if found["name"] == context), current)
+    return str(chosen["context"].get("namespace") or "default")
 
 
 def _path_of(wanted: Object) -> str:

@@ -1,0 +1,5 @@
+"""`kubectl populate`: the PopulateJobs of a cluster, for people."""
+
+from .main import main
+
+__all__ = ["main"]
