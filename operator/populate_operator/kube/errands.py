@@ -53,11 +53,6 @@ class Errands:
         self._failures.pop(name, None)
         self._not_before.pop(name, None)
 
-    @property
-    def next_try(self) -> float | None:
-        """Monotonic time at which the first of those that failed may be tried again."""
-        return min(self._not_before.values(), default=None)
-
     def _pause(self, name: str, error: BaseException) -> None:
         log.info("%s: %s", name, error)
         failures = self._failures[name] = self._failures.get(name, 0) + 1

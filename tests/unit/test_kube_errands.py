@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+from populate_operator.database.flight import Flight
+from populate_operator.kube import errands as module
+from populate_operator.kube.errands import Errands
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    found = Clock()
+    monkeypatch.setattr(module, "time", found)
+    return found
+
+
+class Requests:
+    """Counts what was asked, and fails as often as it is told to."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.made = 0
+        self._failures = failures
+
+    async def __call__(self) -> int:
+        self.made += 1
+        if self.made <= self._failures:
+            raise OSError("refused")
+        return self.made
+
+
+def runs(scenario: Callable[[Errands, Flight], Coroutine[Any, Any, None]]) -> None:
+    async def run() -> None:
+        flight = Flight(lambda: None)
+        await scenario(Errands(flight), flight)
+
+    asyncio.run(run())
+
+
+async def landed(flight: Flight, name: str) -> None:
+    while flight.is_out(name):
+        await asyncio.sleep(0)
+        flight.collect()
+
+
+def test_one_of_a_name_at_a_time() -> None:
+    async def scenario(errands: Errands, flight: Flight) -> None:
+        requests, answers = Requests(), []
+        for _ in range(3):
+            errands.run("status", requests, answers.append)
+        await landed(flight, "status")
+        assert answers == [1]
+
+    runs(scenario)
+
+
+def test_what_failed_waits_longer_each_time_before_it_is_tried_again(clock: Clock) -> None:
+    async def scenario(errands: Errands, flight: Flight) -> None:
+        requests, times = Requests(failures=4), []
+        while len(times) < 5:
+            before = requests.made
+            errands.run("status", requests)
+            await landed(flight, "status")
+            if requests.made > before:
+                times.append(clock.now)
+            clock.now += 0.5
+        assert [later - sooner for sooner, later in itertools.pairwise(times)] == [0.5, 1.0, 2.0, 4.0]
+
+    runs(scenario)
+
+
+def test_a_success_forgets_what_failed_before_it(clock: Clock) -> None:
+    async def scenario(errands: Errands, flight: Flight) -> None:
+        requests = Requests(failures=1)
+        for _ in range(3):
+            errands.run("status", requests)
+            await landed(flight, "status")
+            clock.now += 0.5
+        assert requests.made == 3
+
+    runs(scenario)
+
+
+def test_another_errand_does_not_wait_for_one_that_fails(clock: Clock) -> None:
+    async def scenario(errands: Errands, flight: Flight) -> None:
+        failing, fine = Requests(failures=9), Requests()
+        errands.run("deployment", failing)
+        await landed(flight, "deployment")
+        errands.run("deployment", failing)
+        errands.run("status", fine)
+        await landed(flight, "status")
+        assert (failing.made, fine.made) == (1, 1)
+
+    runs(scenario)
