@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from populate_jobs import ErrorGroup
 from populate_operator.local.live import Bar, Live
 from populate_operator.local.plain import Plain
 from populate_operator.local.run import Ending
@@ -34,6 +35,7 @@ class Shown:
     refusal: Problem | None = None
     error: Exception | None = None
     is_resolving: bool = False
+    latest_error: ErrorGroup | None = None
     seconds_left: float | None = 42.0
     logs: Path = Path("populate-data/logs")
     crew: Any = field(default_factory=lambda: SimpleNamespace(workers=("w1", "w2"), problem=None))
@@ -57,6 +59,13 @@ def test_a_wide_terminal_shows_every_number() -> None:
     assert row.replace("━", "").split() == ["heart-rate", "40/120", "75", "2", "3", "2", "42", "s"]
     assert any("populate exec -f populate.yaml -- python" in line for line in lines)
     assert all(len(line) <= 120 for line in lines if "━" in line)
+
+
+def test_the_latest_error_stands_below() -> None:
+    error = ErrorGroup("…", 3, "ValueError: too few beats", {"recording": 1})
+    assert "heart-rate: 3 × ValueError: too few beats" in drawn(
+        120, Shown(plan=plan_of(SPEC, WORKING), latest_error=error)
+    )
 
 
 def test_a_narrow_terminal_keeps_the_bar_and_what_matters_most() -> None:

@@ -14,6 +14,7 @@ from populate_jobs.errors import SettingsError
 
 from populate_operator.database.named import describe
 from populate_operator.local import embedded, logins
+from populate_operator.local.naming import named_apart
 from populate_operator.local.resolved import resolved
 from populate_operator.manifest import Manifest, load
 from populate_operator.spec import PopulateJob
@@ -55,11 +56,11 @@ def _named(names: Sequence[str], source: logins.Source, stack: contextlib.ExitSt
 
 
 def _chosen(manifest: Manifest, names: Sequence[str]) -> list[PopulateJob]:
-    known = {job.name: job for job in manifest.jobs}
+    known = {job.name: job for job in named_apart(manifest.jobs)}
     for name in names:
         if name not in known:
             raise SettingsError(f"no PopulateJob {name} in the manifest{near(name, known)}; it has {', '.join(known)}")
-    return [known[name] for name in names] or manifest.jobs
+    return [known[name] for name in names] or list(known.values())
 
 
 class _Connections:

@@ -10,14 +10,15 @@ from concurrent.futures import Future
 from datetime import datetime
 from pathlib import Path
 
-from populate_jobs import Assignment, DatabaseSettings, Recovered, ResolveDocument
+from populate_jobs import Assignment, DatabaseSettings, ErrorGroup, Recovered, ResolveDocument
 from populate_jobs.errors import PopulateError
 
 from populate_operator.database import tasks
 from populate_operator.database.flight import Flight
 from populate_operator.database.keeper import Keeper, nothing
-from populate_operator.plan import Observation, Plan, Previous, Problem, Queue, Resolved, Upstream, plan
+from populate_operator.plan import Observation, Plan, Previous, Problem, Queue, Resolved, Tally, Upstream, plan
 from populate_operator.plan.agenda import Step
+from populate_operator.plan.latest import latest
 from populate_operator.plan.lineage import Relative
 from populate_operator.plan.scaling import pinned
 from populate_operator.plan.share import Claim
@@ -53,6 +54,8 @@ class Populating:
         self.refusal: Problem | None = None
         self.error: PopulateError | None = None
         """Why resolve refused, with its traceback."""
+        self.latest_error: ErrorGroup | None = None
+        self._tallied: Tally | None = None
         self._judged: Queue | None = None
         self._dead_runs: frozenset[str] = frozenset()
 
@@ -69,6 +72,7 @@ class Populating:
         self.crew.reap(now, time.monotonic())
         self.crew.keep_logs_small()
         self._judge_other_runs(self.keeper.queue)
+        self._note_errors(self.keeper.tally)
 
     def decide(self, alive: frozenset[str], deaths: Mapping[str, str], upstream: Upstream, now: datetime) -> Plan:
         seen = Observation(
@@ -168,6 +172,12 @@ class Populating:
             folder, ours = self._place.runs_folder, self._place.run.suffix
             others = (host for host in queue.held if not host.endswith(ours))
             self._dead_runs = frozenset(host for host in others if runs.is_dead(folder, host))
+
+    def _note_errors(self, tally: Tally | None) -> None:
+        if tally is not None and tally is not self._tallied:
+            kept = self.latest_error if tally.counts.error else None
+            self.latest_error = latest(self._tallied, tally) or kept
+            self._tallied = tally
 
     def _recover(self, document: ResolveDocument) -> None:
         assert self.plan is not None

@@ -28,6 +28,7 @@ from populate_operator.spec import PopulateJob
 
 from . import logins, runs
 from .interrupts import Interrupts
+from .naming import named_apart
 from .place import Place
 from .populating import Populating
 
@@ -161,7 +162,7 @@ def trouble(job: Populating) -> Problem | None:
 def run(options: Options, screen: Screen) -> tuple[Ending, list[Populating]]:
     """Raises ManifestError, SettingsError or EmbeddedFailed before anything is begun."""
     manifest = load(*options.manifests)
-    wanted = [_as_wanted(job, options) for job in manifest.jobs]
+    wanted = [_as_wanted(job, options) for job in named_apart(manifest.jobs)]
     interrupts = Interrupts()
     with contextlib.ExitStack() as stack:
         stack.enter_context(interrupts.listening())

@@ -67,13 +67,13 @@ def state(job: Populating) -> str:
 
 
 def complaint(job: Populating) -> str:
-    """What is wrong now, else the most frequent error, else nothing."""
+    """What is wrong now, else the latest kind of error, else nothing."""
     problem = trouble(job) or job.crew.problem
     if problem is not None:
         again = "" if problem.lasting else " (trying again)"
         return f"{problem.message}{again}"
-    errors = job.plan.status.get("topErrors") if job.plan else None
-    return f"{errors[0]['count']} × {errors[0]['message']}" if errors else ""
+    group = job.latest_error
+    return f"{group.count} × {group.message}" if group else ""
 
 
 def clock(at: datetime) -> str:
