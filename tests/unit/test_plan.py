@@ -39,7 +39,8 @@ from tests.unit.planning import (
         (SPEC, {"queue": Queue(0, {"rig": 7})}, 0),
         (replace(SPEC, suspend=True), {"queue": Queue(4)}, 0),
         (SPEC, {"queue": Queue(4), "resolved": None}, 0),
-        (SPEC, {"queue": Queue(4), "refusal": a_problem("TableNotFound")}, 0),
+        (SPEC, {"queue": Queue(4), "refusal": a_problem("TableNotFound", lasting=True)}, 0),
+        (SPEC, {"queue": Queue(4), "refusal": a_problem("DatabaseUnreachable")}, 4),
         (SPEC, {"queue": Queue(4), "database": a_problem("TableMissing"), "replicas": 3}, 0),
         (SPEC, {"queue": None, "database": a_problem("DatabaseUnreachable"), "replicas": 3}, 3),
         (replace(SPEC, scaling=Scaling(max_workers=2)), {"queue": None, "replicas": 3}, 2),
@@ -60,8 +61,9 @@ def every(minutes: int) -> Spec:
     [
         (SPEC, {"resolved": None}, {Step.RESOLVE}),
         (SPEC, {"generation": 2}, {Step.RESOLVE}),
-        (SPEC, {"refusal": a_problem("TableNotFound", ago=3, times=2)}, {Step.RESOLVE}),
-        (SPEC, {"refusal": a_problem("TableNotFound", ago=1, times=2)}, set()),
+        (SPEC, {"refusal": a_problem("TableNotFound", ago=3, times=2, lasting=True)}, {Step.RESOLVE}),
+        (SPEC, {"refusal": a_problem("TableNotFound", ago=1, times=2, lasting=True)}, set()),
+        (SPEC, {"refusal": a_problem("DatabaseUnreachable", ago=1, times=2), "tally": a_tally(ago=9)}, {Step.COUNT}),
         (every(1), {"tally": a_tally(ago=0)}, {Step.RESOLVE}),
         (every(9), {"tally": a_tally(ago=0)}, set()),
         (SPEC, {"database": a_problem("TableMissing", ago=2)}, {Step.RESOLVE}),
@@ -89,6 +91,13 @@ def test_once_takes_a_last_look_before_it_is_complete() -> None:
     assert (looking.outcome, looking.steps) == (None, {Step.REFRESH})
     looked = replace(dry, refresh=a_refresh(ago=-2, total=9, done=9), tally=a_tally(ago=-2))
     assert plan_of(ONCE, looked, next_of(looking), after(2)).outcome is Outcome.COMPLETE
+
+
+def test_once_looks_again_as_soon_as_upstream_is_through_however_long_the_interval() -> None:
+    slow = replace(ONCE, refresh=RefreshSpec(interval_seconds=3600))
+    waiting = plan_of(slow, seen(refresh=a_refresh(ago=30), upstream=Upstream(busy=True, made_at=before(40))))
+    through = seen(refresh=a_refresh(ago=30), upstream=Upstream(made_at=before(1)))
+    assert plan_of(slow, through, next_of(waiting)).steps == {Step.REFRESH}
 
 
 def test_complete_does_nothing_more() -> None:

@@ -8,8 +8,9 @@ from populate_operator.plan.pace import WINDOW, Pace, Standing, estimated_comple
 from tests.unit.planning import NOW, a_refresh, a_tally, after, seen
 
 
-def counted(**counts: int) -> Observation:
-    return seen(refresh=a_refresh(total=100, done=40, pending=60), tally=a_tally(**counts))
+def counted(second: float = 0, **counts: int) -> Observation:
+    """Counted so many seconds after NOW."""
+    return seen(refresh=a_refresh(total=100, done=40, pending=60), tally=a_tally(ago=-second, **counts))
 
 
 def test_done_moves_on_by_what_left_the_queue_since_the_refresh() -> None:
@@ -30,7 +31,7 @@ def test_keys_that_failed_are_not_done() -> None:
 def test_throughput_is_measured_over_a_window_by_the_clock_and_by_busy_workers() -> None:
     pace = Pace()
     for second in range(200):
-        pace = follow(pace, counted(pending=max(0, 60 - second // 4)), busy=2, now=after(second))
+        pace = follow(pace, counted(second, pending=max(0, 60 - second // 4)), busy=2, now=after(second))
     assert pace.done_per_second == pytest.approx(0.25, rel=0.1)
     assert pace.settled_per_worker_second == pytest.approx(0.125, rel=0.1)
     assert pace.samples[-1].at.timestamp() - pace.samples[0].at.timestamp() <= WINDOW + 2
@@ -39,9 +40,9 @@ def test_throughput_is_measured_over_a_window_by_the_clock_and_by_busy_workers()
 
 def test_remembers_when_keys_were_last_made_or_given_up() -> None:
     first = follow(Pace(), counted(pending=60), busy=1, now=NOW)
-    second = follow(first, counted(pending=59), busy=1, now=after(1))
-    third = follow(second, counted(pending=59), busy=1, now=after(2))
-    fourth = follow(third, counted(pending=58, error=1), busy=1, now=after(3))
+    second = follow(first, counted(1, pending=59), busy=1, now=after(1))
+    third = follow(second, counted(2, pending=59), busy=1, now=after(2))
+    fourth = follow(third, counted(3, pending=58, error=1), busy=1, now=after(3))
     found = [pace.settled_at for pace in (first, second, third, fourth)]
     assert found == [None, after(1), after(1), after(3)]
 
@@ -52,13 +53,22 @@ def test_rows_made_before_the_first_look_are_no_news_but_unknown() -> None:
 
 def test_estimates_the_end_from_what_is_left() -> None:
     pace = follow(Pace(), counted(pending=60), busy=1, now=NOW)
-    pace = follow(pace, counted(pending=40), busy=1, now=after(10))
+    pace = follow(pace, counted(10, pending=40), busy=1, now=after(10))
     assert estimated_completion(counted(pending=40), pace, after(10)) == after(30)
     assert estimated_completion(counted(pending=0), pace, after(10)) is None
 
 
 def test_the_estimate_counts_keys_that_fail_as_work_done() -> None:
     pace = follow(Pace(), counted(pending=60), busy=1, now=NOW)
-    pace = follow(pace, counted(pending=40, error=20), busy=1, now=after(10))
+    pace = follow(pace, counted(10, pending=40, error=20), busy=1, now=after(10))
     assert pace.done_per_second == 0.0
     assert estimated_completion(counted(pending=40), pace, after(10)) == after(30)
+
+
+def test_plans_between_two_counts_do_not_slow_the_pace_that_was_measured() -> None:
+    pace = follow(Pace(), counted(pending=60), busy=1, now=NOW)
+    for second in range(1, 400):
+        last_count = second - second % 200
+        pace = follow(pace, counted(last_count, pending=60 - last_count // 10), busy=2, now=after(second))
+    assert pace.done_per_second == pytest.approx(0.1)
+    assert pace.settled_per_worker_second == pytest.approx(0.05, rel=0.01)

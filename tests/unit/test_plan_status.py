@@ -6,6 +6,7 @@ from populate_jobs import ErrorGroup
 from populate_operator.manifest.crd import definition
 from populate_operator.manifest.schema import invalid_fields, unknown_fields
 from populate_operator.plan import Previous, Queue
+from populate_operator.plan.metav1 import timestamp
 
 from tests.unit.planning import (
     ONCE,
@@ -80,6 +81,16 @@ def test_an_idle_populate_job_is_not_written_again_and_again() -> None:
     idle = seen(refresh=a_refresh(total=5, done=5))
     first = plan_of(SPEC, idle)
     assert plan_of(SPEC, replace(idle, tally=a_tally(ago=-7)), next_of(first), after(7)).status == first.status
+
+
+def test_a_refresh_that_changes_nothing_is_told_once_a_minute() -> None:
+    first = plan_of(SPEC, seen(refresh=a_refresh(ago=0, total=5, done=5)))
+    for second, expected in ((50, 0), (70, 70)):
+        observation = seen(refresh=a_refresh(ago=-second, total=5, done=5), tally=a_tally(ago=-second))
+        status = plan_of(SPEC, observation, next_of(first), after(second)).status
+        assert status["lastRefreshTime"] == timestamp(after(expected))
+    more = seen(refresh=a_refresh(ago=-9, total=6, done=5, pending=1), tally=a_tally(ago=-9, pending=1))
+    assert plan_of(SPEC, more, next_of(first), after(9)).status["lastRefreshTime"] == timestamp(after(9))
 
 
 def test_what_could_not_be_seen_stays() -> None:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from populate_operator.spec import Spec
 
 from .cadence import due, next_count, next_refresh, next_try
-from .completion import Outcome, wants_last_look
+from .completion import Outcome, last_change, wants_last_look
 from .conditions import TABLE_MISSING
 from .observation import Observation, Problem
 
@@ -38,7 +38,7 @@ class Due:
 
 def agenda(spec: Spec, seen: Observation, outcome: Outcome | None, worked_at: datetime | None) -> tuple[Due, ...]:
     """`worked_at` is when a key was last seen waiting or worked on."""
-    if seen.resolved is None or seen.resolved.generation != seen.generation or seen.refusal is not None:
+    if not seen.has_answer:
         return (_resolve(seen),)
     if outcome is Outcome.COMPLETE:
         return ()
@@ -60,6 +60,9 @@ def _resolve(seen: Observation) -> Due:
 
 def _resolve_again(spec: Spec, seen: Observation) -> Iterator[Due]:
     assert seen.resolved is not None
+    if seen.refusal is not None:
+        yield _resolve(seen)
+        return
     for problem in (seen.database, seen.refresh_problem):
         if problem is not None and problem.reason == TABLE_MISSING and problem.at > seen.resolved.at:
             yield Due(Step.RESOLVE, next_try(problem))
@@ -70,7 +73,7 @@ def _resolve_again(spec: Spec, seen: Observation) -> Iterator[Due]:
 def _fill(spec: Spec, seen: Observation, outcome: Outcome | None, worked_at: datetime | None) -> Iterator[Due]:
     if spec.suspend or outcome is not None:
         return
-    trigger = worked_at if wants_last_look(spec.mode, seen, worked_at) else seen.upstream.made_at
+    trigger = last_change(seen, worked_at) if wants_last_look(spec.mode, seen) else seen.upstream.made_at
     at = next_refresh(seen.refresh, spec.refresh.interval_seconds, trigger)
     yield Due(Step.REFRESH, _not_before(at, seen.refresh_problem))
 

@@ -31,10 +31,15 @@ def outcome(mode: str, seen: Observation, worked_at: datetime | None, before: Ou
 
 def looked_since(seen: Observation, worked_at: datetime | None) -> bool:
     """Whether the last refresh began after our keys and those of upstream were made."""
-    changes = [at for at in (worked_at, seen.upstream.made_at) if at is not None]
-    return seen.refresh is not None and all(seen.refresh.started > at for at in changes)
+    last = last_change(seen, worked_at)
+    return seen.refresh is not None and (last is None or seen.refresh.started > last)
 
 
-def wants_last_look(mode: str, seen: Observation, worked_at: datetime | None) -> bool:
-    """Once the queue has run dry: one more refresh decides."""
-    return mode == "Once" and seen.outstanding == 0 and not seen.upstream.busy and not looked_since(seen, worked_at)
+def last_change(seen: Observation, worked_at: datetime | None) -> datetime | None:
+    """When our keys, or those of upstream, were last worked on."""
+    return max((at for at in (worked_at, seen.upstream.made_at) if at is not None), default=None)
+
+
+def wants_last_look(mode: str, seen: Observation) -> bool:
+    """Once the queue has run dry: a refresh after the last change decides."""
+    return mode == "Once" and seen.outstanding == 0 and not seen.upstream.busy

@@ -9,10 +9,16 @@ from typing import Any
 from .conditions import Condition
 
 LONGEST_MESSAGE = 1024
+_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def timestamp(at: datetime) -> str:
-    return at.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return at.astimezone(timezone.utc).strftime(_FORMAT)
+
+
+def moment(text: str) -> datetime:
+    """A timestamp of ours, read back."""
+    return datetime.strptime(text, _FORMAT).replace(tzinfo=timezone.utc)
 
 
 def written(

@@ -117,6 +117,12 @@ class Observation:
     """When foreign rows were last looked through."""
 
     @property
+    def has_answer(self) -> bool:
+        """Whether the spec of this generation is resolved; a passing refusal since then changes nothing."""
+        resolved = self.resolved is not None and self.resolved.generation == self.generation
+        return resolved and not (self.refusal is not None and self.refusal.lasting)
+
+    @property
     def outstanding(self) -> int | None:
         """Keys still to be made, as far as the last full count knows."""
         return None if self.tally is None else outstanding(self.tally.counts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from populate_jobs import Counts
@@ -28,14 +28,17 @@ class Sample:
     settled: int
     """Done, failed or ignored: what nobody waits for any more."""
     worker_seconds: float
-    """Seconds that busy workers have worked since the first plan, summed over them."""
+    """Of Pace, then."""
 
 
 @dataclass(frozen=True)
 class Pace:
-    """What is remembered of how `done` grew."""
+    """What is remembered of how `done` grew: one sample a count, at the time of the count."""
 
     samples: tuple[Sample, ...] = ()
+    worker_seconds: float = 0.0
+    """Seconds that busy workers have worked since the first plan, summed over them."""
+    planned_at: datetime | None = None
     settled_at: datetime | None = None
     """When keys were last seen to have been made, or given up: time for those who read them to look."""
 
@@ -69,17 +72,21 @@ def standing(refresh: Refresh | None, now: Counts | None) -> Standing | None:
 
 
 def follow(pace: Pace, seen: Observation, busy: int, now: datetime) -> Pace:
-    """The pace after this observation; nothing changes where nothing new was counted."""
+    """The pace after this observation; there is a new sample where there was a new count."""
+    elapsed = (now - pace.planned_at).total_seconds() if pace.planned_at else 0.0
+    pace = replace(pace, worker_seconds=pace.worker_seconds + busy * elapsed, planned_at=now)
     at = standing(seen.refresh, seen.tally.counts if seen.tally else None)
     if at is None or seen.tally is None:
         return pace
     settled = at.done + seen.tally.counts.error + seen.tally.counts.ignore
-    if not pace.samples:
-        return Pace((Sample(now, at.done, settled, 0.0),), pace.settled_at)
-    last = pace.samples[-1]
-    worked = last.worker_seconds + busy * (now - last.at).total_seconds()
-    sample = Sample(now, max(at.done, last.done), settled, worked)
-    return Pace(_thinned(pace.samples, sample), now if settled > last.settled else pace.settled_at)
+    last = pace.samples[-1] if pace.samples else None
+    if last is None:
+        return replace(pace, samples=(Sample(seen.tally.at, at.done, settled, pace.worker_seconds),))
+    if seen.tally.at <= last.at:
+        return pace
+    sample = Sample(seen.tally.at, max(at.done, last.done), settled, pace.worker_seconds)
+    settled_at = now if settled > last.settled else pace.settled_at
+    return replace(pace, samples=_thinned(pace.samples, sample), settled_at=settled_at)
 
 
 def estimated_completion(seen: Observation, pace: Pace, now: datetime) -> datetime | None:
@@ -92,9 +99,9 @@ def _unmade(counts: Counts) -> int:
 
 
 def _thinned(samples: tuple[Sample, ...], new: Sample) -> tuple[Sample, ...]:
-    """The last sample moves on with the clock until it is SPACING away from the one before."""
-    recent = [sample for sample in samples[:-1] if (new.at - sample.at).total_seconds() <= WINDOW]
-    last = samples[-1]
+    """Those of the window, SPACING apart, and always the one before: where counting is slow the window is long."""
+    *earlier, last = samples
+    recent = [sample for sample in earlier if (new.at - sample.at).total_seconds() <= WINDOW]
     if not recent or (last.at - recent[-1].at).total_seconds() >= SPACING:
         recent.append(last)
     return (*recent, new)

@@ -84,7 +84,7 @@ def plan(spec: Spec, seen: Observation, previous: Previous, now: datetime) -> Pl
 
 
 def _size(spec: Spec, seen: Observation, over: Outcome | None, pace: Pace, lull: Lull | None, now: datetime) -> Scale:
-    if spec.suspend or over is not None or seen.resolved is None or seen.refusal is not None or _table_missing(seen):
+    if spec.suspend or over is not None or _is_lost(seen):
         return Scale(0)
     if seen.queue is None or seen.database is not None:
         kept = min(seen.replicas, spec.scaling.max_workers)
@@ -94,5 +94,8 @@ def _size(spec: Spec, seen: Observation, over: Outcome | None, pace: Pace, lull:
     return scale(spec.scaling, work, pace.settled_per_worker_second, seen.replicas, len(held), lull, now)
 
 
-def _table_missing(seen: Observation) -> bool:
-    return seen.database is not None and seen.database.reason == TABLE_MISSING
+def _is_lost(seen: Observation) -> bool:
+    """Whether it is unknown what to make, or where: a worker could do nothing."""
+    refused = seen.refusal is not None and seen.refusal.lasting
+    table_missing = seen.database is not None and seen.database.reason == TABLE_MISSING
+    return seen.resolved is None or refused or table_missing

@@ -8,7 +8,7 @@ from typing import Any
 
 from populate_jobs import ErrorGroup
 
-from .metav1 import timestamp
+from .metav1 import moment, timestamp
 from .observation import Observation
 from .pace import Pace, estimated_completion, standing
 from .recovery import own
@@ -17,6 +17,9 @@ ERRORS_SHOWN = 5
 LONGEST_ERROR = 512
 MOMENTARY = frozenset({"throughputPerMinute", "estimatedCompletionTime", "completionTime"})
 """Fields that go when they no longer hold."""
+OF_REFRESH = ("lastRefreshTime", "lastRefreshSeconds")
+REFRESH_NEWS_EVERY = 60.0
+"""Seconds for which a refresh that changes nothing is not worth a write of the status."""
 DIGITS = 2
 """Significant digits of the throughput: a status is written only when something changed."""
 
@@ -30,7 +33,7 @@ def status(
     now: datetime,
 ) -> dict[str, Any]:
     """What could not be seen this time stays as it was."""
-    return {
+    fresh = {
         **{name: value for name, value in previous.items() if name not in MOMENTARY},
         "observedGeneration": seen.generation,
         "conditions": list(conditions),
@@ -40,6 +43,16 @@ def status(
         **_last(seen),
         **_finished(previous, conditions, now),
     }
+    return {**fresh, **_refreshed_lately(previous, fresh)}
+
+
+def _refreshed_lately(previous: Mapping[str, Any], fresh: Mapping[str, Any]) -> dict[str, Any]:
+    """The times of the refresh before, where another one that found nothing is no news yet."""
+    refreshed = {name: previous[name] for name in OF_REFRESH if name in previous}
+    if len(refreshed) < len(OF_REFRESH) or {**fresh, **refreshed} != previous:
+        return {}
+    age = moment(fresh["lastRefreshTime"]) - moment(previous["lastRefreshTime"])
+    return refreshed if age < timedelta(seconds=REFRESH_NEWS_EVERY) else {}
 
 
 def _counts(seen: Observation) -> dict[str, Any]:
