@@ -1,5 +1,7 @@
 """What makes write goes to the worker's log, each line with its key."""
 
+from datajoint import blob
+
 from tests.worker.lab import Lab
 
 
@@ -28,7 +30,7 @@ def test_the_traceback_of_a_failure_is_in_the_log_and_on_the_row(lab: Lab) -> No
         worker.stop()
     assert "[item=1] Traceback (most recent call last):" in worker.log
     ((stack,),) = lab.execute(f"SELECT error_stack FROM {lab.document().jobs}")
-    assert b"ValueError: too few beats" in bytes(stack)
+    assert "ValueError: too few beats" in blob.unpack(bytes(stack))
 
 
 def test_a_worker_whose_log_nobody_reads_any_more_stops(lab: Lab) -> None:
