@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from populate_jobs import Counts, Progress
 from populate_operator.kube.statuses import difference, remembered
 from populate_operator.kube.store import Store
@@ -56,6 +57,14 @@ def test_a_status_is_written_as_what_changed() -> None:
     before = {"pending": 3, "error": 0, "estimatedCompletionTime": "soon"}
     assert difference(before, {"pending": 2, "error": 0}) == {"pending": 2, "estimatedCompletionTime": None}
     assert difference(before, before) == {}
+
+
+@pytest.mark.parametrize(("minute", "written"), [("00:01", False), ("10:01", True)])
+def test_that_a_refresh_found_nothing_is_written_only_now_and_then(minute: str, written: bool) -> None:
+    before = {"pending": 0, "lastRefreshTime": "2026-03-01T12:00:00Z", "lastRefreshSeconds": 0.1}
+    after = {"pending": 0, "lastRefreshTime": f"2026-03-01T12:{minute}Z", "lastRefreshSeconds": 0.2}
+    assert bool(difference(before, after)) == written
+    assert difference(before, {**after, "pending": 1})["lastRefreshTime"] == after["lastRefreshTime"]
 
 
 def test_an_operator_that_begins_anew_knows_the_queue_from_the_status() -> None:

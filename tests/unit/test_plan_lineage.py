@@ -47,6 +47,16 @@ def test_one_that_is_not_resolved_yet_may_be_upstream() -> None:
     assert upstream(CHILD, [Relative(None, True, None)]) == Upstream(busy=True)
 
 
+@pytest.mark.parametrize(
+    ("path", "busy"),
+    [("cardio.HeartRate", True), ("lab.other.HeartRate", True), ("cardio.Heart", False), ("cardio.Trace", False)],
+)
+def test_one_that_is_not_resolved_yet_is_known_by_its_class(path: str, busy: bool) -> None:
+    for quoted in ('"cardio"."__heart_rate"', "`cardio`.`__heart_rate__beat`"):
+        child = replace(CHILD, upstream=(quoted,))
+        assert upstream(child, [Relative(None, True, None, path)]) == Upstream(busy=busy)
+
+
 def test_the_latest_of_several_counts() -> None:
     child = replace(CHILD, upstream=(DOCUMENT.target,))
     found = upstream(child, [Relative(DOCUMENT, False, before(9)), Relative(DOCUMENT, False, before(3))])

@@ -242,7 +242,10 @@ def _server(job: Populating) -> tuple[str, str]:
 
 
 def _related(one: Populating, other: Populating) -> bool:
-    return one.document is None or other.document is None or _server(one) == _server(other)
+    """On one server, as far as is known: of what is not resolved yet, only the namespace is."""
+    if one.document is None or other.document is None:
+        return one.owner[0] == other.owner[0]
+    return _server(one) == _server(other)
 
 
 def _asks(seen: Object) -> tuple[object, ...]:

@@ -139,7 +139,9 @@ class Populating:
         over = self.plan is not None and (self.plan.outcome is not None or self.job.spec.suspend)
         counted = self.keeper is not None and self.keeper.tally is not None
         idle = self.job.spec.mode == "Continuous" and counted and not self._unfinished
-        return Relative(self.document, not over and not idle, self._previous.memory.pace.settled_at)
+        return Relative(
+            self.document, not over and not idle, self._previous.memory.pace.settled_at, self.job.spec.table
+        )
 
     @property
     def claim(self) -> Claim:
