@@ -154,11 +154,15 @@ class Lab:
         assert run.exit_code() == expect, run.text()
         return run.text()
 
-    def began(self, source: int) -> None:
-        wait_until((self.folder / f"began-{source}").exists, f"make of {source} to begin", SECONDS)
-
-    def began_sources(self) -> set[int]:
+    def began(self) -> set[int]:
+        """The sources whose make has begun to wait."""
         return {int(path.name.partition("-")[2]) for path in self.folder.glob("began-*")}
+
+    def first_begun(self) -> int:
+        """Which one it is is the queue's choice."""
+        wait_until(lambda: bool(self.began()), "a make to begin", SECONDS)
+        (first,) = self.began()
+        return first
 
     def leave(self) -> None:
         """Lets the makes that wait go on."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +31,7 @@ def test_errors_are_grouped_and_can_be_retried(lab: Lab) -> None:
     lab.write(MADE)
     output = lab.populate("run", "-f", str(lab.manifest), "--once", expect=1)
     assert "made: 3 keys failed" in output
-    assert "3 × ValueError: source 3 is broken" in output
+    assert re.search(r"3 × ValueError: source [345] is broken", output)
     assert f"populate retry -f {lab.manifest} --all" in output
     assert lab.queue("error") == [3, 4, 5]
 
@@ -71,11 +72,11 @@ def test_two_runs_and_datajoint_itself_share_one_table(lab: Lab) -> None:
     lab.add("waits", *range(40))
     lab.write(MADE)
     first = lab.run("--once", "--max-workers", "1", MAKER="first")
-    wait_until(lambda: len(lab.began_sources()) == 1, "the first run to begin a key", 90)
+    wait_until(lambda: len(lab.began()) == 1, "the first run to begin a key", 90)
     theirs = f"from {MODULE} import Made; Made.populate(reserve_jobs=True, refresh=False)"
     datajoint = lab.begin("exec", "-f", str(lab.manifest), "--", sys.executable, "-c", theirs, MAKER="datajoint")
     second = lab.run("--once", "--max-workers", "1", "--data", "second", MAKER="second")
-    wait_until(lambda: len(lab.began_sources()) == 3, "all three to begin a key", 90)
+    wait_until(lambda: len(lab.began()) == 3, "all three to begin a key", 90)
     lab.leave()
     assert [run.exit_code() for run in (first, second, datajoint)] == [0, 0, 0]
     rows = lab.execute(f"SELECT source, maker FROM {lab.name('__made')}")
@@ -89,7 +90,7 @@ def test_no_more_workers_than_it_is_told(lab: Lab) -> None:
     lab.add("waits", 1, 2, 3)
     lab.write(populate_job("made", "Made", scaling={"minWorkers": 3}), AGAIN)
     run = lab.run("--once", "--max-workers", "1")
-    lab.began(1)
+    lab.first_begun()
     assert len(run.workers()) == 1
     lab.leave()
     assert run.exit_code() == 0
@@ -152,7 +153,7 @@ def test_a_run_outlasts_an_outage_of_its_database(tmp_path: Path) -> None:
         lab.add("waits", 1)
         lab.write(MADE)
         run = lab.run("--once", "--database-timeout", "300")
-        lab.began(1)
+        lab.first_begun()
         server.kill()
         wait_until(lambda: "DatabaseUnreachable" in run.text(), "the outage to be noticed", 90)
         server.start()

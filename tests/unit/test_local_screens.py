@@ -113,6 +113,14 @@ def test_lines_come_when_something_happens_and_now_and_then(capsys: pytest.Captu
     ]
 
 
+def test_a_warning_is_told_once_a_plan(capsys: pytest.CaptureFixture[str]) -> None:
+    plain = Plain("")
+    failing = Shown(plan=plan_of(SPEC, seen(tally=a_tally(error=1))))
+    for second in range(3):
+        plain.show([failing], after(second))  # type: ignore[list-item]
+    assert capsys.readouterr().out.count("KeysFailed") == 1
+
+
 def test_the_end_names_what_failed_and_the_way_out(capsys: pytest.CaptureFixture[str]) -> None:
     failed = plan_of(SPEC, seen(refresh=a_refresh(total=3, done=2, error=1), tally=a_tally(error=1)))
     Plain("-f populate.yaml --data d").end([Shown(plan=failed)], Ending.FINISHED, "")  # type: ignore[list-item]

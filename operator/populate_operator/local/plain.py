@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from populate_operator.plan import Plan
 from populate_operator.plan.conditions import some
 
 from . import closing, words
@@ -20,6 +21,7 @@ class Plain:
         """`flags` are those by which other commands find the same manifest and database."""
         self._flags = flags
         self._shown: dict[str, tuple[datetime, str, str]] = {}
+        self._told: dict[str, Plan] = {}
 
     def begin(self, jobs: Sequence[Populating], databases: Sequence[str], notes: Sequence[str]) -> None:
         for note in notes:
@@ -44,15 +46,22 @@ class Plain:
     def _show(self, job: Populating, now: datetime) -> None:
         if job.plan is None:
             return
-        for event in job.plan.events:
-            if event.type == "Warning":
-                self.say(f"{words.clock(now)} {job.name}: {event.reason}: {event.message}")
+        self._tell(job.name, job.plan, now)
         mood, line = words.state(job), _line(job)
         at, last_mood, last_line = self._shown.get(job.name, (None, None, None))
         if line == last_line or (at and mood == last_mood and (now - at).total_seconds() < EVERY):
             return
         self._shown[job.name] = (now, mood, line)
         self.say(f"{words.clock(now)} {line}")
+
+    def _tell(self, name: str, plan: Plan, now: datetime) -> None:
+        """The warnings of a plan, once."""
+        if self._told.get(name) is plan:
+            return
+        self._told[name] = plan
+        for event in plan.events:
+            if event.type == "Warning":
+                self.say(f"{words.clock(now)} {name}: {event.reason}: {event.message}")
 
 
 def _line(job: Populating) -> str:

@@ -205,6 +205,7 @@ def _as_wanted(job: PopulateJob, options: Options) -> PopulateJob:
 def _place(options: Options, scratch: Path, interrupts: Interrupts) -> Place:
     data = options.data.absolute()
     data.mkdir(parents=True, exist_ok=True)
+    (data / ".gitignore").write_text("*\n")
     folder = runs.state_folder()
     beside = dict.fromkeys(manifest.absolute().parent for manifest in options.manifests if str(manifest) != "-")
     return Place(runs.begin(folder), data, scratch, tuple(beside), options.verbose, interrupts.wake.set, folder)
