@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Any
 
@@ -75,6 +75,13 @@ class Keeper:
         """The next look does not wait for its turn."""
         self._looked_at = 0.0
         self._count_due = self._count_due or fully
+
+    def released(self, hosts: Collection[str]) -> None:
+        """They hold nothing any more, whatever the last look said."""
+        if self.queue is not None:
+            held = {host: rows for host, rows in self.queue.held.items() if host not in hosts}
+            self.queue = Queue(self.queue.ready, held)
+        self.look_at_once(fully=True)
 
     def refresh(self, document: ResolveDocument, spec: Spec) -> None:
         task = functools.partial(tasks.refresh, document=document, spec=spec)

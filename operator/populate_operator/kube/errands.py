@@ -34,19 +34,21 @@ class Errands:
         errand: Callable[[], Coroutine[Any, Any, T]],
         done: Callable[[T], None] = nothing,
         failed: Callable[[BaseException], None] = nothing,
-    ) -> None:
-        """Nothing happens where one of this name is still out, or failed a moment ago."""
-        if time.monotonic() >= self._not_before.get(name, 0.0):
+    ) -> bool:
+        """Whether it was begun: not where one of this name is still out, or failed a moment ago."""
+        if self._flight.is_out(name) or time.monotonic() < self._not_before.get(name, 0.0):
+            return False
 
-            def landed(found: T) -> None:
-                self.forgive(name)
-                done(found)
+        def landed(found: T) -> None:
+            self.forgive(name)
+            done(found)
 
-            def lost(error: BaseException) -> None:
-                self._pause(name, error)
-                failed(error)
+        def lost(error: BaseException) -> None:
+            self._pause(name, error)
+            failed(error)
 
-            self._flight.start(name, lambda: asyncio.ensure_future(errand()), landed, lost)
+        self._flight.start(name, lambda: asyncio.ensure_future(errand()), landed, lost)
+        return True
 
     def forgive(self, name: str) -> None:
         """It may be tried again at once."""

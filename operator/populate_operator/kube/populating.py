@@ -63,6 +63,8 @@ class Populating:
         self._read: Object | None = None
         self._refusal: Problem | None = None
         self._no_login: Problem | None = None
+        self._recovering: frozenset[str] = frozenset()
+        """Hosts whose rows are being given back: that is said, and done, once."""
         self.update(seen)
 
     def update(self, seen: Object) -> None:
@@ -122,7 +124,7 @@ class Populating:
             replicas=self._replicas,
             workers=self.crew.workers,
             worker_problem=self.crew.problem,
-            alive=self.crew.alive(held),
+            alive=self.crew.alive(held) | self._recovering,
             deaths=self.crew.deaths(held),
             upstream=upstream,
             applied_priority=keeper.applied_priority if keeper else None,
@@ -206,11 +208,18 @@ class Populating:
             task = functools.partial(tasks.recover, document=document, recovery=confirmed)
             return await asyncio.wrap_future(keeper.login.observe.submit(task))
 
+        def done(_: object) -> None:
+            self._recovering -= hosts
+            keeper.released(hosts)
+
         def failed(error: BaseException) -> None:
+            self._recovering -= hosts
             if not isinstance(error, ClusterError):
                 keeper.failed(error)
 
-        self._errands.run(f"recover {recovery.suspect or ''}", recover, lambda _: keeper.look_at_once(), failed)
+        hosts = frozenset(recovery.hosts)
+        if self._errands.run(f"recover {recovery.suspect or ''}", recover, done, failed):
+            self._recovering |= hosts
 
     def _answer_annotations(self, keeper: Keeper, document: ResolveDocument) -> None:
         """Each value once; the status says which was the last."""
