@@ -27,7 +27,7 @@ help: ## Show this list
 setup: $(READY) ## Make the virtual environment (outside the checkout) and say where it is
 	@echo "Ready: source $(VENV)/bin/activate"
 
-test: lint ## Lint, types, imports, generated files, and every test on every server
+test: lint ## Lint, types, import contracts, and every test on every server
 	python -m tests.servers run python -m pytest $(ARGS)
 
 lint: $(READY) ## Style, types, import contracts, lock
