@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, settings
 _DEEP = os.environ.get("POPULATE_DEEP") == "1"
 _CHECKS = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
 
-patient = pytest.mark.timeout(7200 if _DEEP else 300)
+# A failing example is made small for up to five minutes.
+patient = pytest.mark.timeout(7200 if _DEEP else 900)
 
 
 def examples(quick: int, deep: int, **more: int) -> settings:

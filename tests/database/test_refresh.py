@@ -189,11 +189,9 @@ class Judgements:
             body = "BEGIN SET @judged = COALESCE(@judged, 0) + 1; RETURN 1; END"
             pipeline.execute(f"CREATE FUNCTION {self.function}(id INT) RETURNS INT NOT DETERMINISTIC NO SQL {body}")
         else:
-            body = f"BEGIN PERFORM nextval('{self._sequence}'); RETURN 1; END"
+            body = f"SELECT CAST(nextval('{self._sequence}') * 0 + 1 AS INT)"
             pipeline.execute(f"CREATE SEQUENCE {self._sequence}")
-            pipeline.execute(
-                f"CREATE FUNCTION {self.function}(id INT) RETURNS INT VOLATILE LANGUAGE plpgsql AS $${body}$$"
-            )
+            pipeline.execute(f"CREATE FUNCTION {self.function}(id INT) RETURNS INT VOLATILE LANGUAGE sql AS $${body}$$")
 
     def allow(self, login: Login) -> None:
         if self._mysql:
