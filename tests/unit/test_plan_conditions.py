@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from populate_jobs import ErrorGroup
-from populate_operator.plan import Queue
+from populate_operator.plan import Queue, Upstream
 from populate_operator.plan.completion import Outcome
 from populate_operator.plan.conditions import Condition, conditions
 from populate_operator.spec import Spec
@@ -37,6 +37,12 @@ BASE = {
         (SPEC, None, {}, {"Ready": "True UpToDate"}),
         (SPEC, None, {"tally": a_tally(pending=9)}, {"Ready": "True Populating"}),
         (ONCE, None, {"tally": a_tally(pending=9)}, {"Ready": "False Populating", "Reconciling": "True Populating"}),
+        (
+            ONCE,
+            None,
+            {"upstream": Upstream(busy=True)},
+            {"Ready": "False WaitingForUpstream", "Reconciling": "True WaitingForUpstream"},
+        ),
         (ONCE, Outcome.COMPLETE, {}, {"Ready": "True Complete", "Complete": "True Complete"}),
         (SUSPENDED, None, {"tally": a_tally(pending=9)}, {"Ready": "True Suspended", "Suspended": "True Suspended"}),
         (SPEC, None, {"refresh": None}, {"Ready": "False Refreshing", "Reconciling": "True Refreshing"}),

@@ -66,6 +66,9 @@ def _working(spec: Spec, seen: Observation) -> Condition:
     left = seen.outstanding
     if left is None or seen.refresh is None:
         return Condition("Ready", False, "Refreshing", "the queue is filled for the first time")
+    if spec.mode == "Once" and not left and seen.upstream.busy:
+        waits = "no key to make now; a PopulateJob that makes what key_source reads is not done"
+        return Condition("Ready", False, "WaitingForUpstream", waits)
     if spec.mode == "Once":
         return Condition("Ready", False, "Populating", f"{some(left, 'key')} to make")
     if left:
