@@ -64,6 +64,7 @@ class Crew:
         """Asks it to end at once; `verdict` is what becomes of the key that it makes."""
         if runner.terminated_at is None:
             runner.verdict, runner.terminated_at = verdict, now
+            runner.condemned = runner.running.number if runner.running else None
             runner.signal(signal.SIGTERM)
 
     def see_endings_through(self, now: float) -> float | None:

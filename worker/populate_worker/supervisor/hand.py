@@ -39,8 +39,13 @@ class Hand:
     def wanted(self, now: float) -> int:
         """Keys to ask for. A suspect is made while nothing else is in hand."""
         runners = self._crew.working()
-        wanted = prefetch.wanted(self.pace, [_elapsed(runner, now) for runner in runners], self.unbegun)
+        elapsed = [None if runner.idle else _elapsed(runner, now) for runner in runners]
+        wanted = prefetch.wanted(self.pace, elapsed, len(self._waiting), self.unbegun - len(self._waiting))
         return 0 if wanted and self.has_suspect else wanted
+
+    def rest(self) -> float:
+        """How long the runners can do without us."""
+        return prefetch.rest(self.pace, [len(runner.fed) for runner in self._crew.working()])
 
     def add(self, reservations: Iterable[Reservation], now: float) -> None:
         self._waiting.extend((reservation, now) for reservation in reservations)
@@ -51,10 +56,9 @@ class Hand:
         for runner in runners:
             if prefetch.stuck(_elapsed(runner, now)):
                 self.put_back(runner)
-        ahead = prefetch.fed(self.pace)
-        for room in (0, ahead) if ahead else (0,):
-            for runner in runners:
-                self._feed(runner, room, now)
+        for ahead in (0, prefetch.feed(self.pace, max(1, len(runners)))):
+            for runner in runners if self._waiting else ():
+                self._feed(runner, ahead, now)
 
     def put_back(self, runner: RunnerProcess) -> None:
         """What it has not begun waits again, first in line."""
@@ -82,9 +86,9 @@ class Hand:
         return dropped
 
     def _feed(self, runner: RunnerProcess, ahead: int, now: float) -> None:
-        room = ahead + 1 - len(runner.fed) - (runner.running is not None)
-        if prefetch.stuck(_elapsed(runner, now)):
-            return
+        room = (
+            0 if prefetch.stuck(_elapsed(runner, now)) else ahead + 1 - len(runner.fed) - (runner.running is not None)
+        )
         while room > 0 and self._waiting:
             if not runner.feed(*self._waiting[0]):
                 return

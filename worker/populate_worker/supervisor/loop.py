@@ -5,10 +5,18 @@ from __future__ import annotations
 import selectors
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 LONGEST_TURN_SECONDS = 1.0
 """Something to do or not, the loop turns so often: that is how it shows that it is alive."""
+
+
+class Wait(NamedTuple):
+    until: float
+    """When to be called again at the latest."""
+    rest: float = 0.0
+    """For so many seconds only what is urgent is a reason to be called: events that come one by one are dealt with
+    together."""
 
 
 class Source(Protocol):
@@ -19,17 +27,22 @@ class Loop:
     def __init__(self) -> None:
         self.last_turn = time.monotonic()
         self._selector = selectors.DefaultSelector()
+        self._urgent = selectors.DefaultSelector()
 
-    def on_readable(self, source: int | Source, callback: Callable[[], None]) -> None:
+    def on_readable(self, source: int | Source, callback: Callable[[], None], *, urgent: bool = False) -> None:
         self._selector.register(source, selectors.EVENT_READ, callback)
+        if urgent:
+            self._urgent.register(source, selectors.EVENT_READ)
 
     def forget(self, source: int | Source) -> None:
         self._selector.unregister(source)
 
-    def run(self, advance: Callable[[float], float | None]) -> None:
-        """Until `advance` gives None; it gets the time, and gives that at which it must be called again."""
-        while (next_call := advance(time.monotonic())) is not None:
-            self.last_turn = now = time.monotonic()
-            pause = min(LONGEST_TURN_SECONDS, max(0.0, next_call - now))
-            for event, _ in self._selector.select(pause):
+    def run(self, advance: Callable[[float], Wait | None]) -> None:
+        """Until `advance`, which gets the time, gives None."""
+        while (wait := advance(time.monotonic())) is not None:
+            self.last_turn = time.monotonic()
+            if wait.rest > 0:
+                self._urgent.select(wait.rest)
+            pause = min(LONGEST_TURN_SECONDS, wait.until - time.monotonic())
+            for event, _ in self._selector.select(max(0.0, pause)):
                 event.data()

@@ -55,7 +55,7 @@ def run(options: Options) -> ExitCode:
         "populate_last_heartbeat_timestamp_seconds", "When the loop last turned.", lambda: _wall(loop)
     )
     with contextlib.closing(supervisor), signals() as told, _served(options, loop, supervisor):
-        loop.on_readable(told, lambda: supervisor.told(os.read(told, 4096)))
+        loop.on_readable(told, lambda: supervisor.told(os.read(told, 4096)), urgent=True)
         loop.run(supervisor.advance)
     log.info("stopped")
     return supervisor.exit_code

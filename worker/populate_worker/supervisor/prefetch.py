@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 HORIZON_SECONDS = 1.0
 MOST = 64
-FED_SECONDS = 0.05
+FED_SECONDS = 0.3
+REST_SECONDS = 0.15
 PATIENCE_SECONDS = 5.0
 DRY_EVERY_SECONDS = 60.0
 DRY_SECONDS = 5.0
@@ -38,23 +39,29 @@ class Pace:
         return short and since_alone > DRY_EVERY_SECONDS and since_alone % DRY_EVERY_SECONDS < DRY_SECONDS
 
 
-def wanted(pace: Pace, running: Sequence[float | None], waiting: int) -> int:
-    """Keys to reserve now, where `waiting` are held and not begun.
+def wanted(pace: Pace, running: Sequence[float | None], waiting: int, fed: int) -> int:
+    """Keys to reserve now, where `waiting` are held for any runner and `fed` to some and not begun.
 
     `running` has an entry for every runner: for how many seconds it has been making its key, None where it has none.
     """
     free = sum(elapsed is None for elapsed in running)
     ahead = _ahead(pace, running)
-    if waiting >= max(free, (ahead + 1) // 2):
+    if waiting >= free and waiting + fed >= (ahead + 1) // 2:
         return 0
-    return max(free, ahead) - waiting
+    return max(free - waiting, ahead - waiting - fed)
 
 
-def fed(pace: Pace) -> int:
+def feed(pace: Pace, runners: int) -> int:
     """Keys that a runner is given beyond the one it makes, so that it never waits for the next."""
     if pace.seconds is None or pace.seconds >= HORIZON_SECONDS:
         return 0
-    return min(MOST, math.ceil(FED_SECONDS / max(pace.seconds, FED_SECONDS / MOST)))
+    share = max(1, MOST // runners)
+    return min(share, math.ceil(FED_SECONDS / max(pace.seconds, FED_SECONDS / share)))
+
+
+def rest(pace: Pace, fed: Sequence[int]) -> float:
+    """Seconds for which runners that were fed so many keys need not be listened to: half of what they last."""
+    return min(REST_SECONDS, (pace.seconds or 0.0) * min(fed, default=0) / 2)
 
 
 def overdue(held_for: float) -> bool:

@@ -38,8 +38,9 @@ class RunnerProcess:
         self.running: Running | None = None
         self.retired = False
         """Told to end when it has nothing left to make."""
+        self.condemned: int | None = None
         self.verdict: Failure | None = None
-        """Why we ended it, where that is its key's fault."""
+        """The key for which we ended it, and why; it may have gone on to the next before we did."""
         self.terminated_at: float | None = None
         self.fed: dict[int, tuple[Reservation, float]] = {}
         """What it was given and has not begun, by number, and when it was reserved."""

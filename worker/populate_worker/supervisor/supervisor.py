@@ -19,7 +19,7 @@ from .crew import Crew
 from .drain import Stage, Stop
 from .fate import Circumstances, Fate
 from .hand import Hand
-from .loop import Loop
+from .loop import Loop, Wait
 from .metrics import Metrics
 from .queue_thread import QueueThread
 from .runner_process import RunnerProcess
@@ -61,7 +61,7 @@ class Supervisor:
         self._hand = Hand(self._crew)
         self._settlement = Settlement(self._queue, self._assignment.settings, self.metrics.outcome, self._unwritten)
         self._supply = Supply(self._queue, host, self._deliver, self._held)
-        loop.on_readable(self._queue.fileno(), self._hear)
+        loop.on_readable(self._queue.fileno(), self._hear, urgent=True)
         self._show_metrics()
 
     def told(self, signals: bytes) -> None:
@@ -79,8 +79,8 @@ class Supervisor:
             self.exit_code = exit_code
             self._stop = self._stop.told(time.monotonic())
 
-    def advance(self, now: float) -> float | None:
-        """Does what is to be done now; gives when to be called again at the latest, or None when all is done."""
+    def advance(self, now: float) -> Wait | None:
+        """Does what is to be done now; gives when there is more to do, or None when all is done."""
         self._look_for_assignment(now)
         self._next_ending = self._crew.see_endings_through(now)
         stage = self._stage(now)
@@ -90,7 +90,7 @@ class Supervisor:
             if self._stop.since is not None:
                 return None
             self._take_over()
-        return self._next_call(now)
+        return Wait(self._next_call(now), self._hand.rest() if stage is Stage.WORK else 0.0)
 
     # What is to be done.
 
@@ -216,17 +216,18 @@ class Supervisor:
     def _made(self, runner: RunnerProcess, ended: Ended) -> None:
         assert runner.running is not None
         reservation, runner.running = runner.running.reservation, None
+        seen = self._circumstances(runner, ended.number)
         runner.ready = ended.failure is None
         self._crew.failed_starts = 0
         self._hand.pace = self._hand.pace.after(ended.seconds)
         self.metrics.made(ended.seconds)
-        self._conclude(reservation, ended.seconds, fate.after_make(ended.failure, self._circumstances(runner)))
+        self._conclude(reservation, ended.seconds, fate.after_make(ended.failure, seen))
 
     def _ended(self, runner: RunnerProcess, exit_code: int) -> None:
         self._hand.inherit(runner)
         if runner.running:
             log.warning("%s: %s", describe(runner.running.reservation.key), failures.of_death(exit_code).message)
-            seen = self._circumstances(runner)
+            seen = self._circumstances(runner, runner.running.number)
             self._conclude(runner.running.reservation, 0.0, fate.after_death(exit_code, seen))
         elif not self._supply.answered:
             self._crew.failed_starts = min(self._crew.failed_starts, 1)  # without a database no import succeeds
@@ -234,10 +235,11 @@ class Supervisor:
             log.error("no runner came up in %d tries", self._crew.failed_starts)
             self.stop(ExitCode.RUNNER_BROKEN)
 
-    def _circumstances(self, runner: RunnerProcess) -> Circumstances:
+    def _circumstances(self, runner: RunnerProcess, number: int) -> Circumstances:
         terminated = runner.terminated_at is not None
+        verdict = runner.verdict if number == runner.condemned else None
         in_company = any(other is not runner for other in self._crew)
-        return Circumstances(self._stage(time.monotonic()), terminated, runner.verdict, in_company)
+        return Circumstances(self._stage(time.monotonic()), terminated, verdict, in_company)
 
     def _conclude(self, reservation: Reservation, seconds: float, fated: tuple[Fate, Failure | None]) -> None:
         match fated:
