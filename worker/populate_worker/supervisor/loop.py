@@ -28,14 +28,17 @@ class Loop:
         self.last_turn = time.monotonic()
         self._selector = selectors.DefaultSelector()
         self._urgent = selectors.DefaultSelector()
+        self._sources: set[int | Source] = set()
 
     def on_readable(self, source: int | Source, callback: Callable[[], None], *, urgent: bool = False) -> None:
         self._selector.register(source, selectors.EVENT_READ, callback)
+        self._sources.add(source)
         if urgent:
             self._urgent.register(source, selectors.EVENT_READ)
 
     def forget(self, source: int | Source) -> None:
         self._selector.unregister(source)
+        self._sources.discard(source)
 
     def run(self, advance: Callable[[float], Wait | None]) -> None:
         """Until `advance`, which gets the time, gives None."""
@@ -45,4 +48,6 @@ class Loop:
                 self._urgent.select(wait.rest)
             pause = min(LONGEST_TURN_SECONDS, wait.until - time.monotonic())
             for event, _ in self._selector.select(max(0.0, pause)):
-                event.data()
+                # What was dealt with just before may have forgotten this one, and closed it.
+                if event.fileobj in self._sources:
+                    event.data()
