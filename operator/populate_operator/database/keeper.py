@@ -42,6 +42,11 @@ class Keeper:
     def unfinished(self) -> int:
         return outstanding(self.tally.counts) if self.tally else 0
 
+    @property
+    def is_idle(self) -> bool:
+        """Every key that there is was tried; before the first refresh nobody knows what there is."""
+        return self.refreshed is not None and self.tally is not None and not self.unfinished
+
     def remember(self, refreshed: Refresh | None, applied_priority: int | None) -> None:
         """What was known of this queue before."""
         self.refreshed, self.applied_priority = refreshed, applied_priority

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from populate_operator.database import tasks
 from populate_operator.plan.lineage import Relative, upstream
@@ -20,6 +21,8 @@ from .place import Place
 from .populating import Populating
 from .secrets import Secrets
 from .store import Owner, Store, owner_of
+
+T = TypeVar("T")
 
 LEAST_SECONDS = 0.1
 """Between two turns of one PopulateJob."""
@@ -97,29 +100,28 @@ class Controller:
         due = [owner for owner, at in self._due.items() if at <= clock]
         for owner in due:
             del self._due[owner]
-        jobs = [job for owner in due if (job := self._job(owner))]
-        ready = [job for job in jobs if self._safely(job, functools.partial(self._see, job, now))]
+        jobs = [job for owner in due if (job := self._safely(owner, functools.partial(self._job, owner)))]
+        ready = [job for job in jobs if self._safely(job.owner, functools.partial(self._see, job, now))]
         replicas = self._shared(ready)
         for job in ready:
-            self._safely(job, functools.partial(self._act, job, replicas.get(job.owner), now))
+            self._safely(job.owner, functools.partial(self._act, job, replicas.get(job.owner), now))
 
     def _see(self, job: Populating, now: datetime) -> bool:
         """Whether there is a plan to act on."""
         before = job.relative.settled_at
         job.collect(now)
         if not job.sees(now):
-            self._call_again(job, UNTIL_SEEN)
+            self._call_again(job.owner, UNTIL_SEEN)
             return False
         job.decide(upstream(job.document, self._relatives(job)), now)
         if job.relative.settled_at != before:
             self._mark_those_below(job)
         return True
 
-    def _act(self, job: Populating, replicas: int | None, now: datetime) -> bool:
+    def _act(self, job: Populating, replicas: int | None, now: datetime) -> None:
         assert job.plan is not None
         job.act(job.plan.replicas if replicas is None else replicas, now)
-        self._call_again(job, job.next_look)
-        return True
+        self._call_again(job.owner, job.next_look)
 
     def _shared(self, asking: Sequence[Populating]) -> dict[Owner, int]:
         """Replicas by PopulateJob, where there is a cap on the workers of one database."""
@@ -145,14 +147,14 @@ class Controller:
             job.update(seen)
         return job
 
-    def _safely(self, job: Populating, step: Callable[[], bool]) -> bool:
-        """What the step says; one PopulateJob's fault is no other's."""
+    def _safely(self, owner: Owner, step: Callable[[], T]) -> T | None:
+        """What the step gives; one PopulateJob's fault is no other's."""
         try:
             return step()
         except Exception:
-            log.exception("%s/%s", *job.owner)
-            self._call_again(job, AFTER_A_FAULT)
-            return False
+            log.exception("%s/%s", *owner)
+            self._call_again(owner, AFTER_A_FAULT)
+            return None
 
     def _relatives(self, job: Populating) -> list[Relative]:
         return [other.relative for other in self._jobs.values() if other is not job and _related(other, job)]
@@ -171,9 +173,9 @@ class Controller:
             await asyncio.wait_for(self._woken.wait(), max(0.0, next_due - time.monotonic()))
         self._woken.clear()
 
-    def _call_again(self, job: Populating, seconds: float) -> None:
+    def _call_again(self, owner: Owner, seconds: float) -> None:
         at = time.monotonic() + seconds
-        self._due[job.owner] = min(at, self._due.get(job.owner, at))
+        self._due[owner] = min(at, self._due.get(owner, at))
 
     def _mark(self, owner: Owner) -> None:
         if owner in self._resources:

@@ -139,8 +139,7 @@ class Populating:
     def relative(self) -> Relative:
         """As the others see it: busy until it is over or, where it never is, while it has keys to make."""
         over = self.plan is not None and (self.plan.outcome is not None or self.job.spec.suspend)
-        counted = self.keeper is not None and self.keeper.tally is not None
-        idle = self.job.spec.mode == "Continuous" and counted and not self._unfinished
+        idle = self.job.spec.mode == "Continuous" and self.keeper is not None and self.keeper.is_idle
         return Relative(
             self.document, not over and not idle, self._previous.memory.pace.settled_at, self.job.spec.table
         )

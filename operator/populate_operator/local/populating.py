@@ -106,7 +106,7 @@ class Populating:
     @property
     def relative(self) -> Relative:
         """As the others see it: busy until it is over or, where it never is, while it has keys to make."""
-        idle = self.spec.mode == "Continuous" and self.keeper.tally is not None and not self.keeper.unfinished
+        idle = self.spec.mode == "Continuous" and self.keeper.is_idle
         busy = not (self.is_over or self.spec.suspend or idle)
         return Relative(self.document, busy, self._previous.memory.pace.settled_at, self.spec.table)
 
