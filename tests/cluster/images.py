@@ -34,18 +34,17 @@ _SLIM = (
 def build() -> None:
     """Have all of them, as their sources are now. Raises Unavailable."""
     with engine.session() as client:
-        base = _base(client)
-        for image in (OPERATOR, WORKER):
-            name = image.partition(":")[0]
-            dockerfile = f"Dockerfile.{name.removeprefix('populate-')}"
-            _build(client, image, ROOT, dockerfile, {"BASE": base})
-            client.images.get(image).tag(name, "latest")
-        _build(client, CARDIO, ROOT / "examples" / "cardio", "Dockerfile", {})
+        base = {"BASE": _base(client)}
+    for image in (OPERATOR, WORKER):
+        name = image.partition(":")[0]
+        _build(image, ROOT, f"Dockerfile.{name.removeprefix('populate-')}", base)
+        engine.connect().images.get(image).tag(name, "latest")
+    _build(CARDIO, ROOT / "examples" / "cardio", "Dockerfile", {})
 
 
-def _build(client: docker.DockerClient, image: str, context: Path, dockerfile: str, arguments: dict[str, str]) -> None:
-    network = "host" if engine.is_own() else None
-    with step(f"building the image {image}"):
+def _build(image: str, context: Path, dockerfile: str, arguments: dict[str, str]) -> None:
+    with step(f"building the image {image}"), engine.session() as client:
+        network = "host" if engine.is_own() else None
         try:
             client.images.build(
                 path=str(context), dockerfile=dockerfile, tag=image, buildargs=arguments,
