@@ -154,3 +154,15 @@ def test_what_waits_is_removed_and_nothing_else(pipeline: Pipeline) -> None:
     assert remove_pending(pipeline.session(EVEN)) == 6
     assert remove_pending(pipeline.session(EVEN)) == 0
     assert set(pipeline.rows()) == {(1,), (3,), (5,), (7,), (9,), (20,), (21,), (22,), (23,)}
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_what_waits_is_removed_under_the_restriction_and_nothing_else(pipeline: Pipeline) -> None:
+    pipeline.enqueue(*range(20))
+    pipeline.enqueue(*range(20, 30), due_in=3600)
+    for key, status in enumerate(("reserved", "success", "error", "ignore"), start=15):
+        pipeline.enqueue(2 * key, status=status)
+    before = pipeline.rows()
+    assert remove_pending(pipeline.session(EVEN)) == 15
+    left = {key: row for key, row in before.items() if row["status"] != "pending" or key[0] % 2}
+    assert pipeline.rows() == left
