@@ -22,6 +22,10 @@ def test_an_idle_worker_looks_once_a_second_and_after_a_minute_once_in_five(
     assert idle.pause(idle_for, chance) == pytest.approx(pause, abs=0.01)
 
 
+def test_looks_that_are_slow_take_no_more_than_a_twentieth_of_the_time() -> None:
+    assert idle.pause(0, 0, cost=0.2) == pytest.approx(4.0)
+
+
 @pytest.mark.parametrize(
     ("told_at", "now", "stage"),
     [

@@ -74,7 +74,7 @@ class Runner:
         work = self._channel.receive(wait=False)
         if self._ended and not isinstance(work, Make):
             self._report(None)
-        return work or self._wait()
+        return self._wait() if work is None else work
 
     def _wait(self) -> Message | None:
         since = time.monotonic()

@@ -86,12 +86,10 @@ class Hand:
         return dropped
 
     def _feed(self, runner: RunnerProcess, ahead: int, now: float) -> None:
-        room = (
-            0 if prefetch.stuck(_elapsed(runner, now)) else ahead + 1 - len(runner.fed) - (runner.running is not None)
-        )
-        while room > 0 and self._waiting:
-            if not runner.feed(*self._waiting[0]):
-                return
+        if prefetch.stuck(_elapsed(runner, now)):
+            return
+        room = ahead + 1 - len(runner.fed) - (runner.running is not None)
+        while room > 0 and self._waiting and runner.feed(*self._waiting[0]):
             self._waiting.popleft()
             room -= 1
 

@@ -58,6 +58,7 @@ class Supply:
         self._deliver = deliver
         self._held = held
         self._scarce_since: float | None = None
+        self._asked_at = 0.0
         self._failures = 0
 
     @property
@@ -95,7 +96,7 @@ class Supply:
         self._ask(work, lambda reserved: self._reserved(reserved, n), Strays())
 
     def _ask(self, work: Work, then: Callable[[Any], None], strays_if_lost: Strays | None) -> None:
-        self.asking = True
+        self.asking, self._asked_at = True, time.monotonic()
         self._queue.submit(work, lambda answer: self._answered(answer, then, strays_if_lost), insist=False)
 
     def _answered(self, answer: Any, then: Callable[[Any], None], strays_if_lost: Strays | None) -> None:
@@ -139,4 +140,4 @@ class Supply:
         now = time.monotonic()
         if self._scarce_since is None:
             self._scarce_since = now
-        self.next_look = now + idle.pause(now - self._scarce_since, random.random())
+        self.next_look = now + idle.pause(now - self._scarce_since, random.random(), now - self._asked_at)
