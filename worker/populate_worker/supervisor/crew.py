@@ -73,10 +73,12 @@ class Crew:
         for runner in self:
             if runner.retired and runner.idle and runner.terminated_at is None:
                 runner.terminated_at = now  # it comes to the Stop by itself
-            if runner.terminated_at is not None:
+            if runner.terminated_at is None:
+                continue
+            if now < runner.terminated_at + ENDING_SECONDS:
                 deadlines.append(runner.terminated_at + ENDING_SECONDS)
-                if now >= deadlines[-1]:
-                    runner.kill()
+            else:
+                runner.kill()
         return min(deadlines, default=None)
 
     def reap(self, now: float) -> None:

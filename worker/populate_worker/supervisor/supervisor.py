@@ -97,9 +97,9 @@ class Supervisor:
     def _work(self, now: float) -> None:
         settings = self._assignment.settings
         self.metrics.runners_started(self._crew.keep(settings.concurrency, self._assignment, now))
-        for runner in self._crew:
-            if runner.running and settings.timeout_seconds and now >= runner.running.since + settings.timeout_seconds:
-                self._crew.terminate(runner, now, failures.of_time_limit(settings.timeout_seconds))
+        for runner, limit in self._time_limits():
+            if now >= limit:
+                self._crew.terminate(runner, now, failures.of_time_limit(settings.timeout_seconds or 0.0))
         self._settlement.give_back(self._hand.overdue(now))
         self._hand.share(now)
         self._settlement.flush(now, at_once=not len(self._hand))
@@ -129,7 +129,7 @@ class Supervisor:
         """Whether the database knows all there is to know, or will not hear it."""
         if not self._settlement.open and not self._supply.owes:
             return True
-        self._rest_since = self._rest_since or now
+        self._rest_since = max(self._rest_since or now, self._stop.since or now)
         if not self._stop.gives_up(now - self._rest_since):
             return False
         log.error("the database does not answer: %d keys stay reserved until recovered", self._settlement.open)
@@ -137,13 +137,17 @@ class Supervisor:
         return True
 
     def _next_call(self, now: float) -> float:
-        limit = self._assignment.settings.timeout_seconds
         calls = [self._next_file_look, self._settlement.flush_at, self._next_ending]
-        if limit:
-            calls += [runner.running.since + limit for runner in self._crew if runner.running]
+        calls += [limit for _, limit in self._time_limits()]
         if self._supply.strays or self._wanted(now):
             calls.append(self._supply.next_look if not self._supply.asking else None)
         return min(call for call in calls if call is not None)
+
+    def _time_limits(self) -> list[tuple[RunnerProcess, float]]:
+        """When each make that may run into it does."""
+        seconds = self._assignment.settings.timeout_seconds
+        making = [runner for runner in self._crew if runner.terminated_at is None]
+        return [(runner, runner.running.since + seconds) for runner in making if runner.running and seconds]
 
     def _stage(self, now: float) -> Stage:
         seconds = self._assignment.settings.drain_seconds
@@ -172,7 +176,7 @@ class Supervisor:
         """Begins anew on what the assignment has become."""
         assert self._successor is not None
         self._adopt(self._successor)
-        self._successor, self._change = None, Stop()
+        self._successor, self._change, self._rest_since = None, Stop(), None
         self._hand = Hand(self._crew)
 
     # What has happened.
@@ -226,19 +230,20 @@ class Supervisor:
     def _ended(self, runner: RunnerProcess, exit_code: int) -> None:
         self._hand.inherit(runner)
         if runner.running:
-            log.warning("%s: %s", describe(runner.running.reservation.key), failures.of_death(exit_code).message)
             seen = self._circumstances(runner, runner.running.number)
             self._conclude(runner.running.reservation, 0.0, fate.after_death(exit_code, seen))
+        elif runner.retired or runner.terminated_at is not None:
+            return
         elif not self._supply.answered:
             self._crew.failed_starts = min(self._crew.failed_starts, 1)  # without a database no import succeeds
         elif restarts.hopeless(self._crew.failed_starts):
-            log.error("no runner came up in %d tries", self._crew.failed_starts)
+            log.error("%d runners in a row ended before they had begun a key", self._crew.failed_starts)
             self.stop(ExitCode.RUNNER_BROKEN)
 
     def _circumstances(self, runner: RunnerProcess, number: int) -> Circumstances:
         terminated = runner.terminated_at is not None
         verdict = runner.verdict if number == runner.condemned else None
-        in_company = any(other is not runner for other in self._crew)
+        in_company = any(other is not runner and other.running for other in self._crew)
         return Circumstances(self._stage(time.monotonic()), terminated, verdict, in_company)
 
     def _conclude(self, reservation: Reservation, seconds: float, fated: tuple[Fate, Failure | None]) -> None:
@@ -248,6 +253,7 @@ class Supervisor:
             case Fate.FAILED, Failure() as failure:
                 self._settlement.failed(reservation, failure)
             case Fate.SUSPECTED, Failure() as failure:
+                log.warning("%s: to be made alone: %s", describe(reservation.key), failure.message)
                 self._supply.give_back_strays(failure.message)
             case _:
                 self._settlement.give_back([reservation])
