@@ -13,6 +13,13 @@ from . import resolve
 from .exit_codes import ExitCode
 
 
+EXIT_CODES = (
+    "SIGTERM or SIGINT: makes may end, for as long as the assignment says; twice: at once. Exits with 0 when nothing "
+    "stays reserved, 2 when what it is given cannot be used, 3 when the server refuses it, 4 when the class cannot be "
+    "imported several times over, 5 when it stopped while the database was away."
+)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Parses, runs, and gives the exit code (see exit_codes)."""
     options = _parser().parse_args(arguments)
@@ -23,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("populate-worker", description="Resolves and populates DataJoint tables.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    run = commands.add_parser("run", help="reserve keys and make them until told to stop")
+    run = commands.add_parser("run", help="reserve keys and make them until told to stop", epilog=EXIT_CODES)
     run.add_argument(
         "--assignment", type=Path, required=True, metavar="FILE", help="what to do; read again when it changes"
     )
@@ -40,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace) -> int:
     from .supervisor import main as supervisor
 
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.raiseExceptions = False
     try:
