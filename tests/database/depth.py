@@ -12,8 +12,12 @@ _CHECKS = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthChec
 patient = pytest.mark.timeout(7200 if _DEEP else 900)
 
 
-def examples(quick: int, deep: int, **more: int) -> settings:
+def examples(quick: int, deep: int, steps: int = 50) -> settings:
     """Settings for a test that talks to a server: no deadline, and every failing example printed."""
     return settings(
-        max_examples=deep if _DEEP else quick, deadline=None, suppress_health_check=_CHECKS, print_blob=True, **more
+        max_examples=deep if _DEEP else quick,
+        stateful_step_count=steps,
+        deadline=None,
+        suppress_health_check=_CHECKS,
+        print_blob=True,
     )

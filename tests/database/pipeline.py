@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import datajoint as dj
 from populate_jobs import (
@@ -28,6 +28,8 @@ ANNA = Holder("anna.lab.test", 11, "anna", "1")
 BERT = Holder("bert.lab.test", 22, "bert", "2")
 
 Row = dict[str, Any]
+Login = dict[str, str]
+Jobs = TypeVar("Jobs", bound=JobsTable)
 Identity = tuple[Any, ...]
 
 
@@ -76,13 +78,17 @@ class Pipeline:
             connection.close()
         return self._documents[restriction]
 
-    def session(self, restriction: str = "", kind: type[JobsTable] = JobsTable, **login: Any) -> Any:
+    @overload
+    def session(self, restriction: str = "", *, login: Login | None = None) -> JobsTable: ...
+    @overload
+    def session(self, restriction: str = "", kind: type[Jobs] = ..., *, login: Login | None = None) -> Jobs: ...
+    def session(self, restriction: str = "", kind: Any = JobsTable, *, login: Login | None = None) -> Any:
         """The queue on a connection of its own, closed when the test ends; a `kind` may watch its statements."""
-        jobs = kind(self.connect(**login), self.document(restriction))
+        jobs = kind(self.connect(**login or {}), self.document(restriction))
         probe(jobs)
         return jobs
 
-    def connect(self, **login: Any) -> Connection:
+    def connect(self, **login: str) -> Connection:
         connection = connect(settings(self.server, **login), name="test")
         self._sessions.append(connection)
         return connection
@@ -157,6 +163,7 @@ class Pipeline:
         return sorted(int(count) for (count,) in self.execute(f"SELECT attempts FROM {self.attempts_table}"))
 
     def now(self) -> datetime.datetime:
+        now: datetime.datetime
         ((now,),) = self.execute("SELECT CAST(CURRENT_TIMESTAMP(3) AS " + self._timestamp + ")")
         return now
 

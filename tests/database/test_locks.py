@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from populate_jobs import due, reserve
+from populate_jobs import Reservation, due, reserve
 
 from tests.database.pipeline import ANNA, BERT, Pipeline, values
 from tests.database.watch import Watched, is_locked, locked
@@ -76,11 +76,14 @@ def test_disjoint_restrictions_never_starve_each_other_however_sparse(pipeline: 
     pipeline.enqueue(*range(3200))
     few = pipeline.session(f"subject_id % {every} = {every - 1}", Watched)
     many = pipeline.session(f"subject_id % {every} <> {every - 1}", Watched)
-    for one, other in ((many, few), (few, many)):
-        while_reserving: list[int] = []
-        one.before["mark_reserved"] = lambda other=other, seen=while_reserving: seen.extend(
-            values(reserve(other, BERT, 1))
-        )
-        assert len(reserve(one, ANNA, 1)) == 1
-        assert len(while_reserving) == 1
-        one.before.clear()
+    assert _reserved_within(many, few) == (1, 1)
+    assert _reserved_within(few, many) == (1, 1)
+
+
+def _reserved_within(outer: Watched, inner: Watched) -> tuple[int, int]:
+    """How many of one row each get, the inner one while the outer one is in the middle of reserving."""
+    within: list[Reservation] = []
+    outer.before["mark_reserved"] = lambda: within.extend(reserve(inner, BERT, 1))
+    taken = reserve(outer, ANNA, 1)
+    outer.before.clear()
+    return len(taken), len(within)

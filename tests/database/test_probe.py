@@ -119,18 +119,18 @@ def test_a_jobs_table_without_its_index_is_refused_where_that_would_lock_every_r
 def test_a_user_who_lacks_a_grant_on_the_jobs_table_is_refused(pipeline: Pipeline, missing: str) -> None:
     rights = ", ".join(right for right in WORKER_RIGHTS.split(", ") if right != missing)
     with user(pipeline, rights, on=pipeline.document().jobs) as login, pytest.raises(MissingGrant, match="denied"):
-        pipeline.session(**login)
+        pipeline.session(login=login)
 
 
 def test_a_user_who_may_not_read_the_target_is_refused(pipeline: Pipeline) -> None:
     with user(pipeline, WORKER_RIGHTS, on=pipeline.document().jobs) as login, pytest.raises(MissingGrant):
-        pipeline.session(**login)
+        pipeline.session(login=login)
 
 
 def test_a_user_with_every_grant_that_workers_need_is_accepted(pipeline: Pipeline) -> None:
     pipeline.add(1)
     with user(pipeline) as login:
-        jobs = pipeline.session(**login)
+        jobs = pipeline.session(login=login)
         refresh(jobs)
         assert len(reserve(jobs, ANNA, 1)) == 1
 
@@ -139,7 +139,7 @@ def test_a_user_who_may_not_make_tables_cannot_install(pipeline: Pipeline) -> No
     pipeline.execute(f"DROP TABLE {pipeline.attempts_table}")
     try:
         with user(pipeline) as login, pytest.raises(MissingGrant):
-            install(pipeline.session(**login))
+            install(pipeline.session(login=login))
     finally:
         install(pipeline.session())
 

@@ -9,8 +9,8 @@ import pytest
 from populate_jobs import JobsTable, refresh, reserve, stage
 from populate_jobs.errors import DatabaseUnreachable
 
-from tests.database.pipeline import ANNA, BERT, Pipeline, seconds
-from tests.database.users import Login, user, without_temporary_tables
+from tests.database.pipeline import ANNA, BERT, Login, Pipeline, seconds
+from tests.database.users import user, without_temporary_tables
 from tests.database.watch import Watched, once
 from tests.servers import Server
 
@@ -66,7 +66,7 @@ def test_without_the_right_to_temporary_tables_it_is_evaluated_for_each_chunk(st
     judgements = Judgements(strict)
     with user(strict) as login:
         judgements.allow(login)
-        jobs = strict.session(judgements.restriction, **login)
+        jobs = strict.session(judgements.restriction, login=login)
         did = refresh(jobs)
         assert (did.added, did.staged) == (35, False)
         assert 35 <= judgements.count(jobs) <= 4 * 35

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from populate_jobs import Refreshed, pages, refresh, stage
 
 from tests.database.depth import examples, patient
-from tests.database.pipeline import Identity, Pipeline, Row, seconds
+from tests.database.pipeline import Identity, Login, Pipeline, Row, seconds
 from tests.database.users import user, without_temporary_tables
 from tests.servers import Server
 
@@ -140,18 +140,18 @@ def test_many_keys_become_the_same_as_few(copies: Copies, restriction: str) -> N
 @pytest.mark.parametrize("restriction", RESTRICTIONS)
 def test_without_the_right_to_temporary_tables_they_become_the_same(copies: Copies, restriction: str) -> None:
     with user(copies.ours) as login:
-        did = _check(copies, EVERY_CASE, Arguments(restriction, 3600, True), **login)
+        did = _check(copies, EVERY_CASE, Arguments(restriction, 3600, True), login)
     assert did.added > 3
     assert not did.staged
 
 
-def _check(copies: Copies, state: State, arguments: Arguments, **login: str) -> Refreshed:
+def _check(copies: Copies, state: State, arguments: Arguments, login: Login | None = None) -> Refreshed:
     now = copies.ours.now()
     for pipeline in (copies.ours, copies.theirs):
         _enter(pipeline, state, now)
     before = _seen(copies.theirs, now)
     told = _refresh_theirs(copies.theirs, arguments)
-    did = refresh(copies.ours.session(arguments.restriction, **login), **_without_restriction(arguments))
+    did = refresh(copies.ours.session(arguments.restriction, login=login), **_without_restriction(arguments))
     theirs, ours = _seen(copies.theirs, now), _seen(copies.ours, now)
     kept = {key: row for key, row in before.items() if row["status"] == "reserved" and key not in theirs}
     assert ours == theirs | kept

@@ -307,4 +307,4 @@ def test_the_queue_does_what_its_model_does_whatever_the_order(pipeline: Pipelin
 
     Machine.pipeline = pipeline
     Machine.sessions = [pipeline.session() for _ in HOLDERS]
-    run_state_machine_as_test(Machine, settings=examples(quick=20, deep=300, stateful_step_count=40))
+    run_state_machine_as_test(Machine, settings=examples(quick=20, deep=300, steps=40))

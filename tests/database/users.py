@@ -5,10 +5,8 @@ import dataclasses
 import uuid
 from collections.abc import Iterator
 
-from tests.database.pipeline import Pipeline
+from tests.database.pipeline import Login, Pipeline
 from tests.servers import Server
-
-Login = dict[str, str]
 
 PASSWORD = "fewer-rights"
 WORKER_RIGHTS = "SELECT, INSERT, UPDATE, DELETE"
