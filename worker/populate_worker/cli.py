@@ -12,7 +12,6 @@ from populate_jobs.errors import PopulateError
 from . import resolve
 from .exit_codes import ExitCode
 
-
 EXIT_CODES = (
     "SIGTERM or SIGINT: makes may end, for as long as the assignment says; twice: at once. Exits with 0 when nothing "
     "stays reserved, 2 when what it is given cannot be used, 3 when the server refuses it, 4 when the class cannot be "
