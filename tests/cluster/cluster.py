@@ -53,7 +53,7 @@ def up() -> Cluster:
             databases.up(cluster.address)
         images.build()
         with engine.session() as client:
-            for image in images.ALL:
+            for image in images.PRODUCT:
                 cluster.load(client, image)
         return cluster
 
