@@ -17,7 +17,7 @@ export UV_DEFAULT_INDEX := $(PIP_INDEX_URL)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint unit database demo bench servers servers-down lock clean
+.PHONY: help setup test lint unit database cluster-test demo bench servers servers-down cluster cluster-down images lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,9 @@ unit: $(READY) ## Tests that need no server
 database: $(READY) ## Tests of the queue on real servers
 	python -m pytest tests/database $(ARGS)
 
+cluster-test: $(READY) ## Tests on a real Kubernetes
+	python -m pytest tests/cluster $(ARGS)
+
 demo: $(READY) ## Populate a small pipeline on real recordings, and show what came out
 	examples/cardio/demo.sh
 
@@ -54,6 +57,15 @@ servers: $(READY) ## Start the database servers and leave them running, so that 
 
 servers-down: $(READY) ## Stop and remove the database servers
 	python -m tests.servers down
+
+cluster: $(READY) ## Start a Kubernetes with databases and images in it, unless one runs, and say how to use it
+	python -m tests.cluster up
+
+cluster-down: $(READY) ## Stop and remove the Kubernetes that `make cluster` started, and its databases
+	python -m tests.cluster down
+
+images: $(READY) ## Build the images of operator and worker, and load them into the cluster if one runs
+	python -m tests.cluster images
 
 lock: $(READY) ## Lock the dependencies of pyproject.toml anew (ARGS=--upgrade for newer versions)
 	python .ci/lock.py $(ARGS)

@@ -1,6 +1,6 @@
 """A real Kubernetes for tests and for trying, with databases and images in it.
 
-From a shell: `python -m tests.cluster up | down | status | kubeconfig | images`.
+From a shell: `python -m tests.cluster up | down | images | status | kubeconfig`.
 """
 
 from .cluster import Cluster, down, running, up

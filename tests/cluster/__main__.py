@@ -35,6 +35,11 @@ def _down() -> None:
         cluster.down()
 
 
+def _images() -> None:
+    """build the images, and load them into the cluster if one runs"""
+    cluster.provide_images()
+
+
 def _status() -> None:
     """say which cluster runs, and how to use it"""
     running = _running()
@@ -57,7 +62,7 @@ def _running() -> cluster.Cluster:
     return running
 
 
-_ACTIONS = {"up": _up, "down": _down, "status": _status, "kubeconfig": _kubeconfig}
+_ACTIONS = {"up": _up, "down": _down, "images": _images, "status": _status, "kubeconfig": _kubeconfig}
 
 if __name__ == "__main__":
     sys.exit(main())

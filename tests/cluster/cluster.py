@@ -27,21 +27,18 @@ class Cluster(Protocol):
         """This machine's address as pods see it."""
 
     def running(self) -> bool: ...
-    def up(self, client: docker.DockerClient) -> None: ...
+
+    def up(self, client: docker.DockerClient) -> None:
+        """Start it. Raises Unavailable."""
+
     def down(self) -> None: ...
 
     def load(self, client: docker.DockerClient, image: str) -> str:
-        """Give the cluster an image of the engine; the name by which pods find it."""
-
-
-def candidates() -> list[Cluster]:
-    """In order of preference."""
-    named = os.environ.get(KUBECONFIG)
-    return [Given(Path(named))] if named else [Kind(), SingleNode()]
+        """Give it an image of the engine; the name by which pods find it. Raises Unavailable."""
 
 
 def running() -> Cluster | None:
-    return next((cluster for cluster in candidates() if cluster.running()), None)
+    return next((cluster for cluster in _candidates() if cluster.running()), None)
 
 
 def up() -> Cluster:
@@ -51,26 +48,41 @@ def up() -> Cluster:
             cluster = running() or _start(client)
         with step("starting databases that pods reach"):
             databases.up(cluster.address)
-        images.build()
-        with engine.session() as client:
-            for image in images.PRODUCT:
-                cluster.load(client, image)
+        _provide(cluster)
         return cluster
+
+
+def provide_images() -> None:
+    """Build the images, and load them where a cluster runs. Raises Unavailable."""
+    with locked("cluster"):
+        _provide(running())
+
+
+def load(cluster: Cluster, *names: str) -> None:
+    """Give the cluster images of the engine. Raises Unavailable."""
+    with engine.session() as client:
+        for name in names:
+            cluster.load(client, name)
 
 
 def down() -> None:
     """End what `up` started."""
     with locked("cluster"):
-        for cluster in candidates():
+        for cluster in _candidates():
             if cluster.running():
-                with step("ending the cluster and its databases"):
-                    databases.down(cluster.address)
-                    cluster.down()
+                databases.down(cluster.address)
+            cluster.down()
     engine.stop_idle()
 
 
+def _candidates() -> list[Cluster]:
+    """In order of preference."""
+    named = os.environ.get(KUBECONFIG)
+    return [Given(Path(named))] if named else [Kind(), SingleNode()]
+
+
 def _start(client: docker.DockerClient) -> Cluster:
-    *preferred, last = candidates()
+    *preferred, last = _candidates()
     for cluster in preferred:
         try:
             cluster.up(client)
@@ -79,3 +91,9 @@ def _start(client: docker.DockerClient) -> Cluster:
             say(f"{type(cluster).__name__} is left out: {reason}")
     last.up(client)
     return last
+
+
+def _provide(cluster: Cluster | None) -> None:
+    images.build()
+    if cluster:
+        load(cluster, *images.PRODUCT)

@@ -35,7 +35,7 @@ class Namespaces:
     def alive(self) -> bool:
         with suppress(psutil.NoSuchProcess):
             process = psutil.Process(self.first)
-            return process.create_time() == self.born and process.status() != psutil.STATUS_ZOMBIE
+            return bool(process.create_time() == self.born and process.status() != psutil.STATUS_ZOMBIE)
         return False
 
     def end(self) -> None:
@@ -53,7 +53,9 @@ class Namespaces:
 
     def feed(self, chunks: Iterable[bytes], *command: str) -> None:
         """Run a command in there that reads the chunks. Raises Unavailable when it fails."""
-        process = subprocess.Popen(self._entering(command), stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = subprocess.Popen(
+            self._entering(command), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
         assert process.stdin
         with suppress(BrokenPipeError):
             process.stdin.writelines(chunks)
