@@ -39,7 +39,8 @@ class Hand:
     def wanted(self, now: float) -> int:
         """Keys to ask for. A suspect is made while nothing else is in hand."""
         runners = self._crew.working()
-        elapsed = [None if runner.idle else _elapsed(runner, now) for runner in runners]
+        # A runner that was fed and has not begun is as good as at its key: nothing more is asked for it.
+        elapsed = [None if runner.idle else _elapsed(runner, now) or 0.0 for runner in runners]
         wanted = prefetch.wanted(self.pace, elapsed, len(self._waiting), self.unbegun - len(self._waiting))
         return 0 if wanted and self.has_suspect else wanted
 
