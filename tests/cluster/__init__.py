@@ -3,7 +3,7 @@
 From a shell: `python -m tests.cluster up | down | images | status | kubeconfig`.
 """
 
-from .cluster import Cluster, down, running, up
+from .cluster import Cluster, borrow, load
 from .kubectl import Kubectl, Refused
 
-__all__ = ["Cluster", "Kubectl", "Refused", "down", "running", "up"]
+__all__ = ["Cluster", "Kubectl", "Refused", "borrow", "load"]

@@ -1,6 +1,8 @@
 """Which cluster is used: one that is named, else one by kind, else a node of our own."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -52,17 +54,27 @@ def up() -> Cluster:
         return cluster
 
 
+@contextmanager
+def borrow() -> Iterator[Cluster]:
+    """The cluster that runs or, while the block does, one that is started for it. Raises Unavailable."""
+    found = running()
+    try:
+        yield up()
+    finally:
+        if found is None:
+            down()
+
+
 def provide_images() -> None:
     """Build the images, and load them where a cluster runs. Raises Unavailable."""
     with locked("cluster"):
         _provide(running())
 
 
-def load(cluster: Cluster, *names: str) -> None:
-    """Give the cluster images of the engine. Raises Unavailable."""
+def load(cluster: Cluster, *names: str) -> list[str]:
+    """Give the cluster images of the engine; the names by which pods find them. Raises Unavailable."""
     with engine.session() as client:
-        for name in names:
-            cluster.load(client, name)
+        return [cluster.load(client, name) for name in names]
 
 
 def down() -> None:

@@ -26,7 +26,7 @@ _API_SERVER = (
 _CONTROLLERS = (
     *(PROGRAM, "controllers", _KUBECONFIG, "--leader-elect=false", "--bind-address=127.0.0.1"),
     *(f"--root-ca-file={FOLDER}/pki/apiserver.crt", "--use-service-account-credentials"),
-    f"--service-account-private-key-file={FOLDER}/pki/accounts.key",
+    *(f"--service-account-private-key-file={FOLDER}/pki/accounts.key", "--flex-volume-plugin-dir=/var/lib/flex"),
 )
 _SCHEDULER = (PROGRAM, "scheduler", _KUBECONFIG, "--leader-elect=false", "--bind-address=127.0.0.1")
 _KUBELET = (
