@@ -64,7 +64,7 @@ def test_a_make_that_is_killed_again_when_alone_is_an_error(lab: Lab) -> None:
     lab.fill("wait", "killed")
     with lab.worker(concurrency=2) as worker:
         lab.until_in_make(1)
-        wait_until(lambda: lab.starts().get(2) == 1, "the first start")
+        wait_until(lambda: lab.rows().get(2, ("", ""))[1].startswith("Suspect: "), "a suspect")
         lab.let(1)
         lab.until_done(left={2: "error"})
         worker.stop()
