@@ -139,4 +139,4 @@ def _seconds(work: Callable[[], Any]) -> float:
 
 
 def _median(work: Callable[[], Any]) -> float:
-    return sorted(_seconds(work) for _ in range(50))[25]
+    return sorted(_seconds(work) for _ in range(200))[100]
