@@ -3,6 +3,7 @@
 import argparse
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -42,6 +43,7 @@ def _up(names: list[str]) -> int:
 
 
 def _run(command: list[str]) -> int:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # unwind: the servers are to go
     with ExitStack() as borrowed:
         return _each(NAMES, lambda name: say(_line(borrowed.enter_context(borrow(name))))) or subprocess.call(command)
 
