@@ -24,7 +24,13 @@ class Namespaces:
     def create(cls, init: Path) -> "Namespaces":
         """Start the program `init` as the first process. Raises Unavailable."""
         command = ["unshare", "--mount", "--net", "--pid", "--fork", "--mount-proc", str(init)]
-        outer = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
+        outer = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
         wait_until(lambda: _first(outer.pid, init) is not None or outer.poll() is not None, "namespaces made")
         first = _first(outer.pid, init)
         if first is None:
