@@ -16,7 +16,7 @@ from .queue_thread import QueueThread, Work
 log = logging.getLogger(__name__)
 
 BATCH = 32
-LONGEST_SECONDS = 0.3
+LONGEST_SECONDS = 1.0
 """A finished key waits no longer for others to be told of together with it."""
 
 _NEWS = {
