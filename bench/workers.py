@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -32,6 +33,7 @@ TABLE = "bench.pipeline.Analysis"
 WORKERS = (1, 4, 8, 16)
 DEADLINE_SECONDS = 900.0
 FLAT = 0.05
+TURNS = 5
 
 
 @dataclass(frozen=True)
@@ -99,8 +101,18 @@ def run(server: Server, keys: int) -> Iterator[Figure]:
         growth = ours.statements_per_key / flat - 1
         yield alone("statements_per_key_growth", backend, workers, growth, f"<= {FLAT}")
         if workers == 1:
-            plain = _measure(stage, 1, lambda: _populate(stage, 1, "plain"))
-            yield beside("keys_per_second_plain", backend, 1, ours.keys_per_second, plain.keys_per_second, ">= 0.95")
+            yield _beside_plain(stage)
+
+
+def _beside_plain(stage: Stage) -> Figure:
+    """One worker beside unreserved populate(): a few percent apart, so in turns, and the median of each."""
+    ours, plain = [], []
+    for _ in range(TURNS):
+        ours.append(_measure(stage, 1, lambda: _ours(stage, 1)).keys_per_second)
+        plain.append(_measure(stage, 1, lambda: _populate(stage, 1, "plain")).keys_per_second)
+    return beside(
+        "keys_per_second_plain", stage.server.name, 1, statistics.median(ours), statistics.median(plain), ">= 0.95"
+    )
 
 
 def _rounded(ours: Run, peer: Run) -> tuple[float, float]:

@@ -56,14 +56,21 @@ class JobsTable:
         return " OR ".join([one] * len(keys)), args
 
     def fenced(self, reservations: Iterable[Reservation]) -> tuple[str, list[Any]]:
-        """The condition that a row is still reserved by exactly these reservations, and its arguments."""
-        columns = [*map(self.quoted, self.attributes), "reserved_time", "host", "pid", "connection_id"]
-        one = "(" + " AND ".join(f"{column} = %s" for column in columns) + ")"
-        reservations = list(reservations)
-        args: list[Any] = []
+        """The condition that a row is still reserved by exactly these reservations, and its arguments.
+
+        Keys that were reserved together have their fence in common, which keeps the statement short.
+        """
+        fences: dict[tuple[Any, ...], list[Key]] = {}
         for held in reservations:
-            args += [*self.values(held.key), held.reserved_time, held.host, held.pid, held.connection_id]
-        return f"({' OR '.join([one] * len(reservations))}) AND status = 'reserved'", args
+            fences.setdefault((held.reserved_time, held.host, held.pid, held.connection_id), []).append(held.key)
+        conditions, args = [], []
+        for fence, keys in fences.items():
+            condition, key_args = self.matching(keys)
+            conditions.append(
+                f"(({condition}) AND reserved_time = %s AND host = %s AND pid = %s AND connection_id = %s)"
+            )
+            args += [*key_args, *fence]
+        return f"({' OR '.join(conditions)}) AND status = 'reserved'", args
 
     def hash(self, key: Key) -> str:
         """A name for the key in the attempts table: 40 hexadecimal digits."""

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 HORIZON_SECONDS = 1.0
 MOST = 64
+REFILL_AT = 2
+"""More are asked for when what is held has come down to one part in so many."""
 FED_SECONDS = 0.3
 REST_SECONDS = 0.15
 PATIENCE_SECONDS = 5.0
@@ -46,7 +48,7 @@ def wanted(pace: Pace, running: Sequence[float | None], waiting: int, fed: int) 
     """
     free = sum(elapsed is None for elapsed in running)
     ahead = _ahead(pace, running)
-    if waiting >= free and waiting + fed >= (ahead + 1) // 2:
+    if waiting >= free and waiting + fed > ahead // REFILL_AT:
         return 0
     return max(free - waiting, ahead - waiting - fed)
 

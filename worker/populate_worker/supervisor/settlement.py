@@ -15,7 +15,7 @@ from .queue_thread import QueueThread, Work
 
 log = logging.getLogger(__name__)
 
-BATCH = 32
+BATCH = 64
 LONGEST_SECONDS = 1.0
 """A finished key waits no longer for others to be told of together with it."""
 
