@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import multiprocessing
 import multiprocessing.synchronize
+import random
 import statistics
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from populate_jobs import DatabaseSettings, Holder, JobsTable, ResolveDocument, connect, probe, reserve
+from populate_jobs import DatabaseSettings, Holder, JobsTable, ResolveDocument, connect, probe, release, reserve
 
 _CONTEXT = multiprocessing.get_context("spawn")
 
@@ -21,16 +22,18 @@ def measure(
     n: int,
     rounds: int | None = None,
     pause: float = 0.0,
+    give_back: bool = False,
     during: Callable[[], Any] = lambda: None,
 ) -> list[float]:
     """Seconds of every reserve of `n` keys; one process for each document.
 
-    For `rounds` each, or for as long as `during` takes; the processes start together.
+    For `rounds` each, or for as long as `during` takes; the processes start together, with about `pause`
+    seconds between two reserves.
     """
     barrier = _CONTEXT.Barrier(len(documents) + 1)
     stop = _CONTEXT.Event()
     results: Any = _CONTEXT.Queue()
-    arguments = (settings, n, rounds, pause, barrier, stop, results)
+    arguments = (settings, n, rounds, pause, give_back, barrier, stop, results)
     processes = [
         _CONTEXT.Process(target=_reserver, args=(number, document.to_json(), *arguments), daemon=True)
         for number, document in enumerate(documents)
@@ -58,6 +61,7 @@ def _reserver(
     n: int,
     rounds: int | None,
     pause: float,
+    give_back: bool,
     barrier: multiprocessing.synchronize.Barrier,
     stop: multiprocessing.synchronize.Event,
     results: Any,
@@ -69,7 +73,9 @@ def _reserver(
     barrier.wait()
     while not stop.is_set() and len(seconds) != rounds:
         start = time.monotonic()
-        reserve(jobs, holder, n)
+        reserved = reserve(jobs, holder, n)
         seconds.append(time.monotonic() - start)
-        time.sleep(pause)
+        if give_back and reserved:
+            release(jobs, reserved)
+        time.sleep(pause * random.uniform(0.5, 1.5))
     results.put(seconds)

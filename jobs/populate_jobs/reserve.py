@@ -2,15 +2,18 @@
 
 Unrestricted: the most urgent due rows are picked and locked in one statement that passes over what others hold, then
 marked. Restricted: the restriction never stands in a locking read, where it would keep rejected rows locked for
-everybody else; candidates are read without locks, locked by primary key, and marked.
+everybody else; candidates are read without locks, locked by primary key, and marked. The next look begins where this
+one found the first of them.
 """
 
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from .frontier import Position
 from .table import JobsTable
 from .types import Holder, Key, Reservation
 
@@ -46,21 +49,37 @@ def _pick(jobs: JobsTable, n: int) -> list[tuple[Any, ...]]:
 
 
 def _candidate_pages(jobs: JobsTable, n: int) -> Iterator[list[Key]]:
-    """From the head of the queue, deeper each time; an offset would skip as many rows as others took meanwhile."""
-    depth = max(_CANDIDATES_LEAST, n * _CANDIDATES_PER_KEY)
+    """From the frontier on, deeper each time (an offset would skip as many rows as others took meanwhile); from the
+    head of the queue when there are no more."""
+    start = jobs.frontier.start(time.monotonic())
+    depth = least = max(_CANDIDATES_LEAST, n * _CANDIDATES_PER_KEY)
     while True:
-        rows = jobs.run("candidates", [depth]).rows
+        rows = _candidates(jobs, start, depth)
         if rows:
             yield [jobs.key(row) for row in _shuffled_within_priority(rows)]
-        if len(rows) < depth:
+        if len(rows) == depth:
+            depth *= _DEEPER
+        elif start is None:
             return
-        depth *= _DEEPER
+        else:
+            start, depth = None, least
+
+
+def _candidates(jobs: JobsTable, start: Position | None, most: int) -> list[tuple[Any, ...]]:
+    began = time.monotonic()
+    if start is None:
+        rows = jobs.run("candidates", [most]).rows
+    else:
+        rows = jobs.run("candidates_from", [start.priority, start.priority, start.scheduled_time, most]).rows
+    if rows:
+        jobs.frontier = jobs.frontier.after(start, Position(*rows[0][-2:]), began, time.monotonic())
+    return rows
 
 
 def _shuffled_within_priority(rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """So that workers that read the same page do not all reach for the same row."""
     shuffled = sorted(rows, key=lambda _row: random.random())
-    return sorted(shuffled, key=lambda row: int(row[-1]))
+    return sorted(shuffled, key=lambda row: int(row[-2]))
 
 
 def _lock(jobs: JobsTable, candidates: Sequence[Key], n: int) -> list[tuple[Any, ...]]:

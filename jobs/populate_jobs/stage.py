@@ -6,6 +6,7 @@ Each chunk is a short transaction, so that workers keep reserving in between.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from typing import Any
 
 from .errors import Duplicate, MissingGrant
@@ -35,7 +36,8 @@ def _add_chunks(jobs: JobsTable, stage: str, priority: int, delay: float) -> int
         jobs.run_if_any(statement, stage=stage)
     ((size,),) = jobs.run("stage_size", stage=stage).rows
     ((due_time,),) = jobs.run("due_time", [delay]).rows
-    return sum(_add_chunk(jobs, stage, [priority, due_time, *chunk]) for chunk in _chunks(int(size)))
+    first = due_time - timedelta(milliseconds=int(size) // 1000)
+    return sum(_add_chunk(jobs, stage, [priority, first, *chunk]) for chunk in _chunks(int(size)))
 
 
 def _add_chunk(jobs: JobsTable, stage: str, args: Sequence[Any]) -> int:

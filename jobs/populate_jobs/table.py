@@ -9,6 +9,7 @@ from typing import Any
 
 from .connection import Connection, Result
 from .document import ResolveDocument
+from .frontier import Frontier
 from .types import Key, Reservation
 
 ATTEMPTS_TABLE = "~populate_attempts"
@@ -24,6 +25,7 @@ class JobsTable:
         self.attributes = tuple(attribute.name for attribute in document.primary_key)
         self.restricted = bool(document.restriction)
         self.name = document.jobs.rpartition(".")[2].strip(self._quote)
+        self.frontier = Frontier()
         self._names = self._fill_in()
 
     def run(self, statement: str, args: Sequence[Any] = (), **parts: str) -> Result:

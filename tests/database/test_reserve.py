@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from populate_jobs import Holder, due, recover, reserve
+from populate_jobs import Holder, due, frontier, recover, reserve
 
 from tests.database.pipeline import ANNA, BERT, Pipeline, values
 from tests.database.watch import Watched, once
@@ -87,6 +87,36 @@ def test_a_restricted_reserver_looks_again_when_others_took_all_it_saw(pipeline:
     jobs, rival = pipeline.session(EVEN, Watched), pipeline.session()
     jobs.after["candidates"] = once(lambda: reserve(rival, BERT, 49))
     assert len(reserve(jobs, ANNA, 1)) == 1
+
+
+def test_a_restricted_reserver_goes_on_where_it_was_and_begins_anew_when_there_is_no_more(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frontier, "HOLDS_SECONDS", 600.0)
+    pipeline.enqueue(0, 2, 4, due_in=-30)
+    pipeline.enqueue(6, 8, 10, due_in=-20)
+    jobs = pipeline.session(EVEN, Watched)
+    asked: list[str] = []
+    for name in ("candidates", "candidates_from"):
+        jobs.before[name] = lambda name=name: asked.append(name)  # type: ignore[misc]
+    taken = values(reserve(jobs, ANNA, 3)) + values(reserve(jobs, ANNA, 2))
+    pipeline.enqueue(12, due_in=-60)
+    taken += values(reserve(jobs, ANNA, 1))
+    assert sorted(taken) == [0, 2, 4, 6, 8, 10]
+    assert asked == ["candidates", "candidates_from", "candidates_from"]
+    assert values(reserve(jobs, ANNA, 1)) == [12]
+    assert reserve(jobs, ANNA, 1) == []
+
+
+def test_what_comes_before_a_place_in_the_queue_is_not_read(pipeline: Pipeline) -> None:
+    pipeline.enqueue(0, priority=2, due_in=-10)
+    pipeline.enqueue(2, priority=5, due_in=-30)
+    pipeline.enqueue(4, priority=5, due_in=-20)
+    pipeline.enqueue(6, priority=7, due_in=-60)
+    pipeline.enqueue(8, priority=7, due_in=3600)
+    jobs = pipeline.session(EVEN)
+    place = [5, 5, pipeline.row(4)["scheduled_time"]]
+    assert [jobs.key(row)["subject_id"] for row in jobs.run("candidates_from", [*place, 10]).rows] == [4, 6]
 
 
 def test_suspects_come_one_by_one_to_a_worker_that_is_alone(pipeline: Pipeline) -> None:

@@ -65,9 +65,18 @@ FOR UPDATE SKIP LOCKED
 
 -- name: candidates
 -- Due rows that meet the restriction, in order of urgency, without locks.
-SELECT {key}, priority
+SELECT {key}, priority, scheduled_time
 FROM {jobs}
 WHERE status = 'pending' AND scheduled_time <= CURRENT_TIMESTAMP(3) AND {restriction}
+ORDER BY priority, scheduled_time
+LIMIT %s
+
+-- name: candidates_from
+-- The same, but for what comes before a place in that order.
+SELECT {key}, priority, scheduled_time
+FROM {jobs}
+WHERE status = 'pending' AND scheduled_time <= CURRENT_TIMESTAMP(3) AND {restriction}
+  AND (priority > %s OR (priority = %s AND scheduled_time >= %s))
 ORDER BY priority, scheduled_time
 LIMIT %s
 
@@ -219,16 +228,17 @@ DROP TEMPORARY TABLE IF EXISTS {stage}
 SELECT CURRENT_TIMESTAMP(3) + INTERVAL %s SECOND
 
 -- name: add_staged
--- A plain INSERT: nearly always nobody else has queued the keys since they were staged.
+-- A plain INSERT: nearly always nobody else has queued the keys since they were staged. A millisecond later with every
+-- thousand, so that a place in the queue can be named.
 INSERT INTO {jobs} ({key}, status, priority, scheduled_time)
-SELECT {s_key}, 'pending', %s, %s
+SELECT {s_key}, 'pending', %s, CAST(%s AS DATETIME(3)) + INTERVAL (s.populate_row DIV 1000) * 1000 MICROSECOND
 FROM {stage} AS s
 WHERE s.populate_row BETWEEN %s AND %s
 
 -- name: add_staged_missing
 -- The same, passing over keys that somebody has queued meanwhile.
 INSERT INTO {jobs} ({key}, status, priority, scheduled_time)
-SELECT {s_key}, 'pending', %s, %s
+SELECT {s_key}, 'pending', %s, CAST(%s AS DATETIME(3)) + INTERVAL (s.populate_row DIV 1000) * 1000 MICROSECOND
 FROM {stage} AS s
 WHERE s.populate_row BETWEEN %s AND %s
 ON DUPLICATE KEY UPDATE status = {jobs}.status

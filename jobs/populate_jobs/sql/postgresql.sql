@@ -53,9 +53,18 @@ FOR UPDATE SKIP LOCKED
 
 -- name: candidates
 -- Due rows that meet the restriction, in order of urgency, without locks.
-SELECT {key}, priority
+SELECT {key}, priority, scheduled_time
 FROM {jobs}
 WHERE status = 'pending' AND scheduled_time <= LOCALTIMESTAMP(3) AND {restriction}
+ORDER BY priority, scheduled_time
+LIMIT %s
+
+-- name: candidates_from
+-- The same, but for what comes before a place in that order.
+SELECT {key}, priority, scheduled_time
+FROM {jobs}
+WHERE status = 'pending' AND scheduled_time <= LOCALTIMESTAMP(3) AND {restriction}
+  AND priority >= %s AND (priority, scheduled_time) >= (%s, %s)
 ORDER BY priority, scheduled_time
 LIMIT %s
 
@@ -216,16 +225,17 @@ DROP TABLE IF EXISTS {stage}
 SELECT LOCALTIMESTAMP(3) + %s * INTERVAL '1 second'
 
 -- name: add_staged
--- A plain INSERT: nearly always nobody else has queued the keys since they were staged.
+-- A plain INSERT: nearly always nobody else has queued the keys since they were staged. A millisecond later with every
+-- thousand, so that a place in the queue can be named.
 INSERT INTO {jobs} ({key}, status, priority, scheduled_time)
-SELECT {s_key}, 'pending', %s, CAST(%s AS timestamp)
+SELECT {s_key}, 'pending', %s, CAST(%s AS timestamp) + (s.populate_row / 1000) * INTERVAL '1 millisecond'
 FROM {stage} AS s
 WHERE s.populate_row BETWEEN %s AND %s
 
 -- name: add_staged_missing
 -- The same, passing over keys that somebody has queued meanwhile.
 INSERT INTO {jobs} ({key}, status, priority, scheduled_time)
-SELECT {s_key}, 'pending', %s, CAST(%s AS timestamp)
+SELECT {s_key}, 'pending', %s, CAST(%s AS timestamp) + (s.populate_row / 1000) * INTERVAL '1 millisecond'
 FROM {stage} AS s
 WHERE s.populate_row BETWEEN %s AND %s
 ON CONFLICT DO NOTHING
