@@ -12,7 +12,7 @@ from typing import Any
 from .errors import Duplicate, MissingGrant
 from .table import JobsTable
 
-CHUNK = 10_000
+CHUNK = 5_000
 
 STAGE = "populate_stage"
 
@@ -36,8 +36,12 @@ def _add_chunks(jobs: JobsTable, stage: str, priority: int, delay: float) -> int
         jobs.run_if_any(statement, stage=stage)
     ((size,),) = jobs.run("stage_size", stage=stage).rows
     ((due_time,),) = jobs.run("due_time", [delay]).rows
-    first = due_time - timedelta(milliseconds=int(size) // 1000)
-    return sum(_add_chunk(jobs, stage, [priority, first, *chunk]) for chunk in _chunks(int(size)))
+    chunks = list(_chunks(int(size)))
+    # Each chunk is due a millisecond after the one before, so that a place in the queue can be named.
+    return sum(
+        _add_chunk(jobs, stage, [priority, due_time - timedelta(milliseconds=left), *chunk])
+        for left, chunk in zip(reversed(range(len(chunks))), chunks, strict=True)
+    )
 
 
 def _add_chunk(jobs: JobsTable, stage: str, args: Sequence[Any]) -> int:

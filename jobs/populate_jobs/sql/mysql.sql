@@ -228,17 +228,16 @@ DROP TEMPORARY TABLE IF EXISTS {stage}
 SELECT CURRENT_TIMESTAMP(3) + INTERVAL %s SECOND
 
 -- name: add_staged
--- A plain INSERT: nearly always nobody else has queued the keys since they were staged. A millisecond later with every
--- thousand, so that a place in the queue can be named.
+-- A plain INSERT: nearly always nobody else has queued the keys since they were staged.
 INSERT INTO {jobs} ({key}, status, priority, scheduled_time)
-SELECT {s_key}, 'pending', %s, CAST(%s AS DATETIME(3)) + INTERVAL (s.populate_row DIV 1000) * 1000 MICROSECOND
+SELECT {s_key}, 'pending', %s, %s
 FROM {stage} AS s
 WHERE s.populate_row BETWEEN %s AND %s
 
 -- name: add_staged_missing
 -- The same, passing over keys that somebody has queued meanwhile.
 INSERT INTO {jobs} ({key}, status, priority, scheduled_time)
-SELECT {s_key}, 'pending', %s, CAST(%s AS DATETIME(3)) + INTERVAL (s.populate_row DIV 1000) * 1000 MICROSECOND
+SELECT {s_key}, 'pending', %s, %s
 FROM {stage} AS s
 WHERE s.populate_row BETWEEN %s AND %s
 ON DUPLICATE KEY UPDATE status = {jobs}.status

@@ -225,17 +225,16 @@ DROP TABLE IF EXISTS {stage}
 SELECT LOCALTIMESTAMP(3) + %s * INTERVAL '1 second'
 
 -- name: add_staged
--- A plain INSERT: nearly always nobody else has queued the keys since they were staged. A millisecond later with every
--- thousand, so that a place in the queue can be named.
+-- A plain INSERT: nearly always nobody else has queued the keys since they were staged.
 INSERT INTO {jobs} ({key}, status, priority, scheduled_time)
-SELECT {s_key}, 'pending', %s, CAST(%s AS timestamp) + (s.populate_row / 1000) * INTERVAL '1 millisecond'
+SELECT {s_key}, 'pending', %s, CAST(%s AS timestamp)
 FROM {stage} AS s
 WHERE s.populate_row BETWEEN %s AND %s
 
 -- name: add_staged_missing
 -- The same, passing over keys that somebody has queued meanwhile.
 INSERT INTO {jobs} ({key}, status, priority, scheduled_time)
-SELECT {s_key}, 'pending', %s, CAST(%s AS timestamp) + (s.populate_row / 1000) * INTERVAL '1 millisecond'
+SELECT {s_key}, 'pending', %s, CAST(%s AS timestamp)
 FROM {stage} AS s
 WHERE s.populate_row BETWEEN %s AND %s
 ON CONFLICT DO NOTHING
