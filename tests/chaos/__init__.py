@@ -1,0 +1,1 @@
+"""Breaks things while keys are made, and counts what became of each key. `python -m tests.chaos --help`"""
