@@ -7,7 +7,7 @@ from .curate import ignore, ignore_errors, remove_pending, reprioritize, retry_e
 from .document import Attribute, ResolveDocument, ServerIdentity
 from .errors import PopulateError
 from .finish import complete, fail, release
-from .observe import counts, error_groups, held, progress, ready
+from .observe import counts, error_groups, held, holds_rows, progress, ready
 from .probe import install, probe
 from .recover import recover, recover_orphans
 from .refresh import refresh
@@ -15,6 +15,7 @@ from .reserve import due, reserve
 from .retry import RetryPolicy
 from .settings import DatabaseSettings
 from .table import JobsTable
+from .together import Changes, Check, Look, Sight, check, look
 from .types import (
     Counts,
     ErrorGroup,
@@ -32,6 +33,8 @@ from .types import (
 __all__ = [
     "Assignment",
     "Attribute",
+    "Changes",
+    "Check",
     "Connection",
     "Counts",
     "DatabaseSettings",
@@ -40,6 +43,7 @@ __all__ = [
     "Holder",
     "JobsTable",
     "Key",
+    "Look",
     "Outcome",
     "PopulateError",
     "Progress",
@@ -50,7 +54,9 @@ __all__ = [
     "RetryPolicy",
     "Server",
     "ServerIdentity",
+    "Sight",
     "WorkerSettings",
+    "check",
     "complete",
     "connect",
     "counts",
@@ -58,9 +64,11 @@ __all__ = [
     "error_groups",
     "fail",
     "held",
+    "holds_rows",
     "ignore",
     "ignore_errors",
     "install",
+    "look",
     "pack_text",
     "probe",
     "progress",

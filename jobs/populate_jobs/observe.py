@@ -27,6 +27,11 @@ def held(jobs: JobsTable) -> dict[str, int]:
     return {str(host): int(count) for host, count in jobs.run("held").rows}
 
 
+def holds_rows(jobs: JobsTable) -> bool:
+    """Whether anything was queued or made here."""
+    return bool(jobs.run("holds_rows").rows[0][0])
+
+
 def counts(jobs: JobsTable) -> Counts:
     """Every row under the restriction by its status; reads the whole index."""
     totals: dict[str, int] = {}

@@ -6,6 +6,7 @@ The CustomResourceDefinition describes each field; the defaults here are the sam
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 import typing
 from collections.abc import Mapping
@@ -120,9 +121,14 @@ class PopulateJob:
 
 
 def _typed(cls: type[T], values: Mapping[str, Any]) -> T:
-    types = typing.get_type_hints(cls)
+    types = _types(typing.cast(Any, cls))
     given = {name: values[_camel(name)] for name in types if _camel(name) in values}
     return cls(**{name: _value(types[name], value) for name, value in given.items()})
+
+
+@functools.cache
+def _types(cls: Any) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
 
 
 def _value(kind: Any, value: Any) -> Any:

@@ -41,7 +41,7 @@ def before(seconds: float) -> datetime:
 
 
 def a_refresh(ago: float = 1.0, took: float = 0.01, total: int = 0, done: int = 0, **counts: int) -> Refresh:
-    return Refresh(before(ago + took), before(ago), 0, Progress(total, done), Counts(**counts))
+    return Refresh(before(ago + took), before(ago), 0, Progress(total, done), Counts(**counts), took)
 
 
 def a_tally(ago: float = 0.0, **counts: int) -> Tally:

@@ -52,6 +52,10 @@ def test_number_of_workers(spec: Spec, fields: dict[str, Any], expected: int) ->
     assert plan_of(spec, seen(**fields)).replicas == expected
 
 
+def interval(seconds: int) -> Spec:
+    return replace(SPEC, refresh=RefreshSpec(interval_seconds=seconds))
+
+
 def every(minutes: int) -> Spec:
     return replace(SPEC, refresh=RefreshSpec(resolve_interval_seconds=minutes * 60))
 
@@ -63,25 +67,78 @@ def every(minutes: int) -> Spec:
         (SPEC, {"generation": 2}, {Step.RESOLVE}),
         (SPEC, {"refusal": a_problem("TableNotFound", ago=3, times=2, lasting=True)}, {Step.RESOLVE}),
         (SPEC, {"refusal": a_problem("TableNotFound", ago=1, times=2, lasting=True)}, set()),
-        (SPEC, {"refusal": a_problem("DatabaseUnreachable", ago=1, times=2), "tally": a_tally(ago=9)}, {Step.COUNT}),
+        (SPEC, {"refusal": a_problem("DatabaseUnreachable", ago=1, times=2), "tally": a_tally(ago=9)}, set()),
         (every(1), {"tally": a_tally(ago=0)}, {Step.RESOLVE}),
         (every(9), {"tally": a_tally(ago=0)}, set()),
         (SPEC, {"database": a_problem("TableMissing", ago=2)}, {Step.RESOLVE}),
         (SPEC, {"database": a_problem("TableMissing", ago=200)}, set()),
-        (SPEC, {"refresh": None, "tally": None}, {Step.REFRESH, Step.COUNT}),
+        (SPEC, {"refresh": None, "tally": None}, {Step.REFRESH}),
         (SPEC, {"refresh": None, "refresh_problem": a_problem("StatementFailed", ago=1, times=5)}, set()),
-        (SPEC, {"refresh": a_refresh(ago=5)}, {Step.REFRESH}),
+        (SPEC, {"refresh": a_refresh(ago=5)}, set()),
+        (SPEC, {"refresh": a_refresh(ago=5), "tally": a_tally(pending=1)}, {Step.REFRESH}),
+        (SPEC, {"refresh": a_refresh(ago=5), "refresh_problem": a_problem("StatementFailed", ago=5)}, {Step.REFRESH}),
+        (interval(1), {}, {Step.REFRESH}),
+        (ONCE, {"refresh": a_refresh(ago=5), "upstream": Upstream(busy=True)}, {Step.REFRESH}),
         (SPEC, {"upstream": Upstream(made_at=before(0.5))}, {Step.REFRESH}),
         (replace(SPEC, suspend=True), {"refresh": a_refresh(ago=5)}, set()),
-        (SPEC, {"tally": a_tally(ago=1)}, {Step.COUNT}),
         (replace(SPEC, priority=1), {}, {Step.REPRIORITIZE}),
         (replace(SPEC, orphan_timeout_seconds=60), {}, {Step.RECOVER_ORPHANS}),
         (replace(SPEC, orphan_timeout_seconds=60), {"orphans_at": before(30)}, set()),
-        (ONCE, {"tally": a_tally(ago=50, pending=1), "refresh": a_refresh(ago=60)}, {Step.REFRESH, Step.COUNT}),
+        (ONCE, {"tally": a_tally(ago=50, pending=1), "refresh": a_refresh(ago=60)}, {Step.REFRESH}),
     ],
 )
 def test_what_is_due(spec: Spec, fields: dict[str, Any], expected: set[Step]) -> None:
     assert plan_of(spec, seen(**fields)).steps == expected
+
+
+@pytest.mark.parametrize(
+    ("spec", "fields", "expected"),
+    [
+        (SPEC, {}, 5),
+        (SPEC, {"refresh": a_refresh(took=0.4)}, 20),
+        (interval(60), {}, 60),
+        (interval(1), {}, None),
+        (SPEC, {"tally": a_tally(pending=1)}, None),
+        (SPEC, {"tally": None}, None),
+        (SPEC, {"refresh": None}, None),
+        (SPEC, {"refresh_problem": a_problem("StatementFailed")}, None),
+        (SPEC, {"generation": 2}, None),
+        (replace(SPEC, suspend=True), {}, None),
+        (ONCE, {}, None),
+        (ONCE, {"upstream": Upstream(busy=True)}, None),
+    ],
+)
+def test_checks_in_place_of_refreshing_while_no_key_waits(
+    spec: Spec, fields: dict[str, Any], expected: float | None
+) -> None:
+    assert plan_of(spec, seen(**fields)).check_every == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, True),
+        ({"tally": a_tally(error=3)}, True),
+        ({"tally": a_tally(scheduled=1)}, False),
+        ({"queue": Queue(1)}, False),
+        ({"queue": Queue(0, {host("a"): 1}), "workers": workers("a")}, False),
+        ({"replicas": 1}, False),
+        ({"queue": None, "database": a_problem("DatabaseUnreachable")}, False),
+    ],
+)
+def test_is_at_rest_when_nothing_is_going_on(fields: dict[str, Any], expected: bool) -> None:
+    assert plan_of(SPEC, seen(**fields)).at_rest == expected
+
+
+@pytest.mark.parametrize(("fields", "expected"), [({}, True), ({"workers": workers("a")}, False)])
+@pytest.mark.parametrize("spec", [replace(SPEC, suspend=True), replace(SPEC, scaling=Scaling(max_workers=0))])
+def test_keys_that_nobody_is_to_make_let_it_rest(spec: Spec, fields: dict[str, Any], expected: bool) -> None:
+    assert plan_of(spec, seen(tally=a_tally(pending=3), queue=Queue(3), **fields)).at_rest == expected
+
+
+def test_warm_workers_rest_too() -> None:
+    warm = replace(SPEC, scaling=Scaling(min_workers=2))
+    assert plan_of(warm, seen(replicas=2, workers=workers("a", "b"))).at_rest
 
 
 def test_once_takes_a_last_look_before_it_is_complete() -> None:
@@ -110,7 +167,7 @@ def test_failed_goes_on_looking_for_retried_errors() -> None:
     failed = seen(tally=a_tally(ago=5, error=1), refresh=a_refresh(ago=30))
     assert plan_of(ONCE, replace(failed, tally=a_tally(error=1))).outcome is Outcome.FAILED
     made = plan_of(ONCE, failed, next_of(plan_of(ONCE, replace(failed, tally=a_tally(error=1)))))
-    assert (made.outcome, made.steps) == (Outcome.FAILED, {Step.COUNT})
+    assert (made.outcome, made.at_rest) == (Outcome.FAILED, True)
 
 
 def test_tells_each_thing_once() -> None:
@@ -133,9 +190,9 @@ def test_a_worker_that_died_is_told_with_its_reason() -> None:
 
 
 def test_looks_again_when_the_next_thing_is_due() -> None:
-    made = plan_of(SPEC, seen(refresh=a_refresh(ago=3)))
-    assert made.look_again_at == after(1)
-    assert plan_of(replace(SPEC, suspend=True), seen(tally=replace(a_tally(), seconds=60.0))).look_again_at == after(30)
+    made = plan_of(SPEC, seen(refresh=a_refresh(ago=3), tally=a_tally(pending=1)))
+    assert made.look_again_at == after(2)
+    assert plan_of(SPEC, seen()).look_again_at == after(30)
 
 
 small = st.integers(0, 5)

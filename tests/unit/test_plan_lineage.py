@@ -1,15 +1,28 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
-from populate_jobs import ServerIdentity
+from populate_jobs import ResolveDocument, ServerIdentity
 from populate_operator.plan import Upstream
-from populate_operator.plan.lineage import Relative, upstream
+from populate_operator.plan.lineage import Lineage, Relative
 
 from tests.unit.planning import DOCUMENT, after, before
 
 CHILD = replace(DOCUMENT, target='"cardio"."__summary"', jobs='"cardio"."~~summary"')
+
+
+def lineage(child: ResolveDocument | None, *others: Relative) -> Lineage[int]:
+    """The child is number 0, the others count from 1."""
+    found = Lineage[int]()
+    for number, relative in enumerate((Relative(child, True, None), *others)):
+        found.put(number, relative)
+    return found
+
+
+def upstream(child: ResolveDocument | None, others: Iterable[Relative]) -> Upstream:
+    return lineage(child, *others).upstream(0)
 
 
 def reading(*tables: str) -> Upstream:
@@ -45,6 +58,15 @@ def test_two_populate_jobs_on_one_table_do_not_wait_for_each_other() -> None:
 
 def test_one_that_is_not_resolved_yet_may_be_upstream() -> None:
     assert upstream(CHILD, [Relative(None, True, None)]) == Upstream(busy=True)
+    assert upstream(CHILD, [Relative(None, False, None)]) == Upstream()
+
+
+def test_one_that_is_not_resolved_yet_is_thought_to_be_on_the_server_of_its_home_only() -> None:
+    assert upstream(CHILD, [Relative(None, True, None, home="elsewhere")]) == Upstream()
+
+
+def test_somebody_may_be_busy_for_one_that_is_not_resolved_itself() -> None:
+    assert upstream(None, []) == Upstream(busy=True)
 
 
 @pytest.mark.parametrize(
@@ -61,3 +83,20 @@ def test_the_latest_of_several_counts() -> None:
     child = replace(CHILD, upstream=(DOCUMENT.target,))
     found = upstream(child, [Relative(DOCUMENT, False, before(9)), Relative(DOCUMENT, False, before(3))])
     assert found == Upstream(False, before(3))
+
+
+def test_those_below_read_what_it_makes() -> None:
+    child = replace(CHILD, upstream=('"cardio"."__heart_rate__beat"',))
+    found = lineage(child, Relative(DOCUMENT, True, None), Relative(CHILD, True, None), Relative(None, True, None))
+    assert (found.below(1), found.below(0), found.below(3)) == ([0], [], [])
+
+
+def test_the_lineage_follows_a_new_answer_and_a_deletion() -> None:
+    found = lineage(replace(CHILD, upstream=(DOCUMENT.target,)), Relative(None, False, None))
+    found.put(1, Relative(DOCUMENT, True, None))
+    assert (found.upstream(0), found.below(1)) == (Upstream(busy=True), [0])
+    found.put(0, Relative(CHILD, True, None))
+    assert (found.upstream(0), found.below(1)) == (Upstream(), [])
+    found.put(0, Relative(replace(CHILD, upstream=(DOCUMENT.jobs,)), True, None))
+    found.drop(1)
+    assert found.upstream(0) == Upstream()

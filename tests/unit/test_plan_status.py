@@ -108,6 +108,8 @@ def test_throughput_and_end_are_there_while_there_is_work_and_coarse() -> None:
         previous = next_of(made)
     assert made.status["throughputPerMinute"] == 60.0
     assert made.status["estimatedCompletionTime"] == "2026-03-01T12:02:00Z"
+    suspended = plan_of(replace(SPEC, suspend=True), observation, previous, after(19)).status
+    assert "estimatedCompletionTime" not in suspended
     done = plan_of(SPEC, replace(BUSY, tally=a_tally(ago=-30)), previous, after(30)).status
     assert not {"throughputPerMinute", "estimatedCompletionTime"} & done.keys()
 

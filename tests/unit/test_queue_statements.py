@@ -12,7 +12,7 @@ ONLY = {
     "mysql": {"describe_binlog", "due_index"},
     "postgresql": {"index_stage", "analyze_stage", "analyze"},
 }
-PARTS = {"keys", "fenced", "durations", "hosts", "hashes", "stage", "select", "key_values"}
+PARTS = {"part", "what", "keys", "fenced", "durations", "hosts", "hashes", "stage", "select", "key_values"}
 
 
 class _Named(Connection):

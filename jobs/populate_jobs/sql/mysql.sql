@@ -311,6 +311,51 @@ FROM (
 -- name: held
 SELECT host, COUNT(*) FROM {jobs} WHERE status = 'reserved' AND {restriction} GROUP BY host
 
+-- name: holds_rows
+SELECT EXISTS (SELECT 1 FROM {jobs}) OR EXISTS (SELECT 1 FROM {target})
+
 -- name: progress
 SELECT COUNT(*), COALESCE(SUM(EXISTS (SELECT 1 FROM {target} AS t WHERE {t_is_k})), 0)
 FROM ({restricted_key_source}) AS k
+
+-- The statements below are for many tables at a time: those of each are joined to those of the others by UNION ALL.
+-- Their columns are the number of the table, what was counted, of which name, and how many. Each schema may have a
+-- collation of its own, hence CONVERT and COLLATE.
+
+-- name: part_ready
+SELECT {part} AS part, 'ready' AS what, '' AS name, COUNT(*) AS number
+FROM (
+  SELECT 1
+  FROM {jobs}
+  WHERE status = 'pending' AND scheduled_time <= CURRENT_TIMESTAMP(3) AND {restriction}
+  LIMIT %s
+) AS few
+
+-- name: part_held
+SELECT {part} AS part, 'held' AS what, CONVERT(host USING utf8mb4) COLLATE utf8mb4_bin AS name, COUNT(*) AS number
+FROM {jobs}
+WHERE status = 'reserved' AND {restriction}
+GROUP BY 3
+
+-- name: part_counts
+SELECT {part} AS part, 'counts' AS what,
+  IF(status = 'pending' AND scheduled_time > CURRENT_TIMESTAMP(3), 'scheduled', CONVERT(status USING utf8mb4))
+    COLLATE utf8mb4_bin AS name,
+  COUNT(*) AS number
+FROM {jobs}
+WHERE {restriction}
+GROUP BY 3
+
+-- name: part_keys
+-- Every key of the restricted key_source by where it is: in the target, queued, or new.
+SELECT {part} AS part, 'keys' AS what,
+  CASE WHEN EXISTS (SELECT 1 FROM {target} AS t WHERE {t_is_k}) THEN 'made'
+    WHEN EXISTS (SELECT 1 FROM {jobs} AS j WHERE {j_is_k}) THEN 'queued'
+    ELSE 'new' END AS name,
+  COUNT(*) AS number
+FROM ({restricted_key_source}) AS k
+GROUP BY 3
+
+-- name: part_some
+-- Whether another statement would find any.
+SELECT {part} AS part, {what} AS what, '' AS name, COUNT(*) AS number FROM ({select}) AS few

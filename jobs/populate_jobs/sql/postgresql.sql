@@ -308,6 +308,9 @@ FROM (
 -- name: held
 SELECT host, COUNT(*) FROM {jobs} WHERE status = 'reserved' AND {restriction} GROUP BY host
 
+-- name: holds_rows
+SELECT EXISTS (SELECT 1 FROM {jobs}) OR EXISTS (SELECT 1 FROM {target})
+
 -- name: progress
 SELECT COUNT(*), COALESCE(SUM(CASE WHEN EXISTS (SELECT 1 FROM {target} AS t WHERE {t_is_k}) THEN 1 ELSE 0 END), 0)
 FROM ({restricted_key_source}) AS k
@@ -315,3 +318,44 @@ FROM ({restricted_key_source}) AS k
 -- name: analyze
 -- Right after a bulk insert the planner does not trust the index that serves reserve.
 ANALYZE {jobs}
+
+-- The statements below are for many tables at a time: those of each are joined to those of the others by UNION ALL.
+-- Their columns are the number of the table, what was counted, of which name, and how many.
+
+-- name: part_ready
+SELECT {part} AS part, 'ready' AS what, '' AS name, COUNT(*) AS number
+FROM (
+  SELECT 1
+  FROM {jobs}
+  WHERE status = 'pending' AND scheduled_time <= LOCALTIMESTAMP(3) AND {restriction}
+  LIMIT %s
+) AS few
+
+-- name: part_held
+SELECT {part} AS part, 'held' AS what, CAST(host AS text) AS name, COUNT(*) AS number
+FROM {jobs}
+WHERE status = 'reserved' AND {restriction}
+GROUP BY 3
+
+-- name: part_counts
+SELECT {part} AS part, 'counts' AS what,
+  CASE WHEN status = 'pending' AND scheduled_time > LOCALTIMESTAMP(3) THEN 'scheduled' ELSE CAST(status AS text) END
+    AS name,
+  COUNT(*) AS number
+FROM {jobs}
+WHERE {restriction}
+GROUP BY 3
+
+-- name: part_keys
+-- Every key of the restricted key_source by where it is: in the target, queued, or new.
+SELECT {part} AS part, 'keys' AS what,
+  CASE WHEN EXISTS (SELECT 1 FROM {target} AS t WHERE {t_is_k}) THEN 'made'
+    WHEN EXISTS (SELECT 1 FROM {jobs} AS j WHERE {j_is_k}) THEN 'queued'
+    ELSE 'new' END AS name,
+  COUNT(*) AS number
+FROM ({restricted_key_source}) AS k
+GROUP BY 3
+
+-- name: part_some
+-- Whether another statement would find any.
+SELECT {part} AS part, {what} AS what, '' AS name, COUNT(*) AS number FROM ({select}) AS few

@@ -5,14 +5,15 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from populate_jobs import Connection, ResolveDocument
+from populate_jobs import Changes, Check, Connection, Counts, ErrorGroup, Look, ResolveDocument, Sight
 
 from populate_operator.plan import Problem, Queue, Refresh, Tally
 from populate_operator.plan.agenda import Step
-from populate_operator.plan.cadence import next_try
+from populate_operator.plan.cadence import LOOK_BUDGET, due, next_count, next_try
 from populate_operator.plan.observation import outstanding
 from populate_operator.plan.scaling import look_limit
 from populate_operator.spec import Spec
@@ -22,14 +23,37 @@ from .flight import Flight
 from .lane import Lane
 from .login import Login
 from .problems import problem
+from .round import Answer, Seat
+from .rounds import EVERY
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What is looked for in the login's rounds, without being asked for each time; durations in seconds."""
+
+    document: ResolveDocument
+    spec: Spec
+    rate: float | None
+    look_every: float
+    check_every: float | None
+    """Between two checks whether there is anything to refresh; None for no checks."""
+    quiet: bool
+    """Only what has changed is news."""
 
 
 class Keeper:
-    def __init__(self, login: Login, flight: Flight) -> None:
+    def __init__(self, login: Login, flight: Flight, news: Callable[[], None]) -> None:
+        """`news` is called when a look or a check has found what the plan should know of."""
         self.login = login
         self._flight = flight
-        self._looked_at = 0.0
+        self._news = news
+        self._asked = Flight(lambda: None)
+        self._look_seat, self._check_seat = Seat(), Seat()
+        self._looked_at = self._checked_at = self._look_seconds = 0.0
         self._count_due = False
+        self._watch: Watch | None = None
+        self._grouped: int | None = None
+        """Error rows when they were last grouped."""
         self.queue: Queue | None = None
         self.tally: Tally | None = None
         self.refreshed: Refresh | None = None
@@ -37,6 +61,7 @@ class Keeper:
         self.orphans_at: datetime | None = None
         self.database: Problem | None = None
         self.refresh_problem: Problem | None = None
+        login.rounds.join(self)
 
     @property
     def unfinished(self) -> int:
@@ -56,6 +81,8 @@ class Keeper:
         """What went wrong was mended, or may have been: it is tried again at once."""
         self.database = self.refresh_problem = None
 
+    # What is due
+
     def tend(self, document: ResolveDocument, spec: Spec, due: frozenset[Step], ours: str, now: datetime) -> None:
         """The steps that are due, but for resolving and looking."""
         if Step.REFRESH in due:
@@ -65,20 +92,32 @@ class Keeper:
         if Step.RECOVER_ORPHANS in due:
             self._recover_orphans(document, float(spec.orphan_timeout_seconds or 0), ours, now)
 
-    def look(
-        self, document: ResolveDocument, spec: Spec, rate: float | None, every: float, fully: bool, now: datetime
-    ) -> None:
+    def watch(self, watch: Watch | None) -> None:
+        """From now on; None for not at all."""
+        self._watch = watch
+
+    def refresh(self, document: ResolveDocument, spec: Spec) -> None:
+        task = functools.partial(tasks.refresh, document=document, spec=spec)
+        self._start("refresh", self.login.refresh, task, self._refreshed, self._refresh_failed)
+
+    def look(self, document: ResolveDocument, spec: Spec, rate: float | None, every: float) -> None:
         """`rate` is keys a second one worker makes, where measured; `every` the least seconds between two looks."""
+        now, clock = tasks.now(), time.monotonic()
         waits = self.database is not None and next_try(self.database) > now
-        if waits or time.monotonic() - self._looked_at < every:
+        # A little less, for who comes at full seconds.
+        least = 0.9 * max(every, self._look_seconds / LOOK_BUDGET)
+        if waits or clock - self._looked_at < least or self._asked.is_out("look"):
             return
-        fully = fully or self._count_due or self.database is not None
-        task = functools.partial(tasks.look, document=document, limit=look_limit(spec.scaling, rate), fully=fully)
-        self._start("look", self.login.observe, task, self._looked, self.failed)
+        self._looked_at = clock
+        forced = self._count_due or self.database is not None
+        fully = forced or due(next_count(self.tally), now)
+        question = Look(document, look_limit(spec.scaling, rate), fully)
+        put = functools.partial(self.login.rounds.looks.put, self._look_seat, question)
+        self._asked.start("look", put, functools.partial(self._looked, document, forced), self.failed)
 
     def look_at_once(self, *, fully: bool = False) -> None:
         """The next look does not wait for its turn."""
-        self._looked_at = 0.0
+        self._looked_at = self._look_seconds = 0.0
         self._count_due = self._count_due or fully
 
     def released(self, hosts: Collection[str]) -> None:
@@ -88,23 +127,86 @@ class Keeper:
             self.queue = Queue(self.queue.ready, held)
         self.look_at_once(fully=True)
 
-    def refresh(self, document: ResolveDocument, spec: Spec) -> None:
-        task = functools.partial(tasks.refresh, document=document, spec=spec)
-        self._start("refresh", self.login.refresh, task, self._refreshed, self._refresh_failed)
-
     def failed(self, error: BaseException) -> None:
         """Something on the observing connection."""
         self.queue = None
         self.database = problem(error, self.database, tasks.now())
+        self._news()
 
-    def _looked(self, found: tuple[Queue, Tally | None]) -> None:
-        self._looked_at = time.monotonic()
-        self.queue, tally = found
-        self.tally, self._count_due = tally or self.tally, self._count_due and tally is None
-        self.database = None
+    # In the rounds of the login
+
+    def collect(self) -> None:
+        self._asked.collect()
+
+    def ask_again(self, clock: float) -> None:
+        if (watch := self._watch) is None:
+            return
+        self.look(watch.document, watch.spec, watch.rate, watch.look_every)
+        if watch.check_every is not None and clock - self._checked_at >= watch.check_every - EVERY / 2:
+            self._check(watch, clock)
+
+    def _check(self, watch: Watch, clock: float) -> None:
+        if self.refreshed is None or self._asked.is_out("check") or self._flight.is_out("refresh"):
+            return
+        self._checked_at = clock
+        question = Check(watch.document, watch.spec.refresh.stale_timeout_seconds, watch.spec.keep_completed)
+        put = functools.partial(self.login.rounds.checks.put, self._check_seat, question)
+        self._asked.start("check", put, self._checked, self._check_failed)
+
+    def _checked(self, answer: Answer[Changes]) -> None:
+        """Nothing to do is as good as a refresh that found nothing."""
+        assert self.refreshed is not None
+        found = answer.value
+        if not found.any and found.progress == self.refreshed.progress:
+            self.refreshed = replace(
+                self.refreshed, started=answer.started, ended=answer.ended, seconds=answer.seconds, added=0
+            )
+        elif self._watch is not None:
+            self.refresh(self._watch.document, self._watch.spec)
+
+    def _check_failed(self, error: BaseException) -> None:
+        self._refresh_failed(error)
+        self._news()
+
+    def _looked(self, document: ResolveDocument, forced: bool, answer: Answer[Sight]) -> None:
+        seen, before = answer.value, (self.queue, self.tally and self.tally.counts, self.database)
+        self.queue, self.database = Queue(seen.ready, seen.held), None
+        self._look_seconds = answer.seconds
+        if seen.counts is not None:
+            self._counted(document, seen.counts, forced, answer)
+        quiet = self._watch is not None and self._watch.quiet
+        if not quiet or before != (self.queue, self.tally and self.tally.counts, None):
+            self._news()
+
+    def _counted(self, document: ResolveDocument, counts: Counts, forced: bool, answer: Answer[Sight]) -> None:
+        self._count_due = False
+        if counts.error and (forced or counts.error != self._grouped):
+            tally = functools.partial(Tally, counts, answer.ended)
+            task = functools.partial(tasks.errors, document=document)
+            self._start("errors", self.login.observe, task, functools.partial(self._grouped_by, tally), self.failed)
+        else:
+            errors = self.tally.errors if self.tally and counts.error else ()
+            self._tallied(Tally(counts, answer.ended, answer.seconds, errors))
+
+    # What came back
+
+    def _grouped_by(self, tally: Callable[..., Tally], found: tuple[tuple[ErrorGroup, ...], float]) -> None:
+        groups, seconds = found
+        made = tally(seconds=seconds, errors=groups)
+        self._grouped = made.counts.error
+        self._tallied(made)
+
+    def _tallied(self, tally: Tally) -> None:
+        """Unless a refresh has counted since."""
+        if self.tally is None or tally.at >= self.tally.at:
+            self.tally = tally
+        else:
+            self.tally = replace(self.tally, errors=tally.errors)
 
     def _refreshed(self, found: Refresh) -> None:
         self.refreshed, self.refresh_problem = found, None
+        self._checked_at = time.monotonic()
+        self._check_seat.took(1, found.seconds)
         errors = self.tally.errors if self.tally and found.counts.error else ()
         self.tally = Tally(found.counts, found.ended, self.tally.seconds if self.tally else 0.0, errors)
         if found.added:

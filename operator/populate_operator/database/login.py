@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from populate_jobs import DatabaseSettings
 
 from .lane import Lane
+from .rounds import Rounds
 
 LOOK_SECONDS = 30.0
 """Most time for a statement of the observing connection."""
@@ -14,10 +17,12 @@ REFRESH_SECONDS = 3600.0
 class Login:
     """A connection to observe with, and one to refresh with, however many PopulateJobs share them."""
 
-    def __init__(self, settings: DatabaseSettings) -> None:
+    def __init__(self, settings: DatabaseSettings, ring: Callable[[], None]) -> None:
+        """`ring` is called, in any thread, when its rounds have answers."""
         self.settings = settings
         self.observe = Lane(settings, "populate observe", LOOK_SECONDS)
         self.refresh = Lane(settings, "populate refresh", REFRESH_SECONDS)
+        self.rounds = Rounds(self.observe, self.refresh, ring)
 
     def close(self, seconds: float) -> None:
         for lane in (self.observe, self.refresh):

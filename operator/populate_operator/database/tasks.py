@@ -6,27 +6,20 @@ import time
 from datetime import datetime, timezone
 
 import populate_jobs
-from populate_jobs import Connection, JobsTable, Recovered, ResolveDocument
+from populate_jobs import Connection, ErrorGroup, JobsTable, Recovered, ResolveDocument
 
-from populate_operator.plan import Queue, Refresh, Tally
+from populate_operator.plan import Refresh
 from populate_operator.plan.recovery import Recovery
 from populate_operator.spec import Spec
 
 ERROR_GROUPS = 5
 
 
-def look(connection: Connection, document: ResolveDocument, limit: int, fully: bool) -> tuple[Queue, Tally | None]:
-    """Due rows up to `limit` and who holds what: cheap. With `fully`, all rows by status and the errors too."""
-    jobs = JobsTable(connection, document)
-    queue = Queue(populate_jobs.ready(jobs, limit), populate_jobs.held(jobs))
-    return queue, _count(jobs) if fully else None
-
-
-def _count(jobs: JobsTable) -> Tally:
+def errors(connection: Connection, document: ResolveDocument) -> tuple[tuple[ErrorGroup, ...], float]:
+    """The most frequent errors, and the seconds that grouping them took."""
     start = time.monotonic()
-    counts = populate_jobs.counts(jobs)
-    groups = populate_jobs.error_groups(jobs, most=ERROR_GROUPS) if counts.error else []
-    return Tally(counts, now(), time.monotonic() - start, tuple(groups))
+    groups = populate_jobs.error_groups(JobsTable(connection, document), most=ERROR_GROUPS)
+    return tuple(groups), time.monotonic() - start
 
 
 def refresh(connection: Connection, document: ResolveDocument, spec: Spec) -> Refresh:
@@ -42,7 +35,8 @@ def refresh(connection: Connection, document: ResolveDocument, spec: Spec) -> Re
     )
     progress = populate_jobs.progress(jobs)
     counts = populate_jobs.counts(jobs)
-    return Refresh(started, now(), changed.added, progress, counts)
+    ended = now()
+    return Refresh(started, ended, changed.added, progress, counts, (ended - started).total_seconds())
 
 
 def recover(connection: Connection, document: ResolveDocument, recovery: Recovery) -> Recovered:
@@ -66,8 +60,16 @@ def reprioritize(connection: Connection, document: ResolveDocument, priority: in
     return priority
 
 
-def retry_errors(connection: Connection, document: ResolveDocument) -> int:
-    return populate_jobs.retry_errors(JobsTable(connection, document))
+def retry_errors(connection: Connection, document: ResolveDocument, match: str | None) -> int:
+    return populate_jobs.retry_errors(JobsTable(connection, document), match=match)
+
+
+def ignore_errors(connection: Connection, document: ResolveDocument, match: str | None) -> int:
+    return populate_jobs.ignore_errors(JobsTable(connection, document), match=match)
+
+
+def holds_rows(connection: Connection, document: ResolveDocument) -> bool:
+    return populate_jobs.holds_rows(JobsTable(connection, document))
 
 
 def remove_pending(connection: Connection, document: ResolveDocument) -> int:

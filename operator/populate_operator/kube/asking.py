@@ -17,6 +17,7 @@ from .manifests import names
 from .manifests.pod import CONTAINER
 from .manifests.resolve import resolve_job
 from .place import Place
+from .relocation import address
 from .resolving import Ended, answer, standing
 
 Answered = Callable[[ResolveDocument | PopulateError, str], None]
@@ -25,8 +26,7 @@ Answered = Callable[[ResolveDocument | PopulateError, str], None]
 
 def question(spec: Spec, settings: DatabaseSettings) -> str:
     """Digest of all that the answer depends on: nothing else in a spec needs another run."""
-    server = [settings.backend, settings.host, settings.port, settings.database]
-    return names.digest([arguments(spec), spec.worker.image, spec.worker.template, server])
+    return names.digest([arguments(spec), spec.worker.image, spec.worker.template, address(settings)])
 
 
 class Asking:

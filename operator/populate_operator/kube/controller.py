@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import heapq
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -13,7 +15,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from populate_operator.database import tasks
-from populate_operator.plan.lineage import Relative, upstream
+from populate_operator.plan.lineage import Lineage
 from populate_operator.plan.share import share
 
 from .api import CHILDREN, Cluster, ClusterError, Object
@@ -26,6 +28,10 @@ T = TypeVar("T")
 
 LEAST_SECONDS = 0.1
 """Between two turns of one PopulateJob."""
+MOST_A_TURN = 50
+"""PopulateJobs: what happens in the cluster meanwhile waits no longer than those take."""
+TOGETHER_EVERY = 0.25
+"""Seconds: those that look every now and then do so at the same times, and so by the same statements."""
 LIST_EVERY = 60.0
 """Seconds after which everything is listed, for what watching may have missed."""
 AFTER_A_FAULT = 10.0
@@ -58,6 +64,8 @@ class Controller:
         """Monotonic time of each PopulateJob's next turn."""
         self._turned: dict[Owner, float] = {}
         self._resources: dict[Owner, Object] = {}
+        self._lineage: Lineage[Owner] = Lineage()
+        self._next_round = math.inf
 
     # What is heard
 
@@ -97,7 +105,8 @@ class Controller:
     def _turn(self) -> None:
         self._place.secrets.collect()
         clock, now = time.monotonic(), tasks.now()
-        due = [owner for owner, at in self._due.items() if at <= clock]
+        waiting = [(at, owner) for owner, at in self._due.items() if at <= clock]
+        due = [owner for _, owner in heapq.nsmallest(MOST_A_TURN, waiting)]
         for owner in due:
             del self._due[owner]
         jobs = [job for owner in due if (job := self._safely(owner, functools.partial(self._job, owner)))]
@@ -105,17 +114,21 @@ class Controller:
         replicas = self._shared(ready)
         for job in ready:
             self._safely(job.owner, functools.partial(self._act, job, replicas.get(job.owner), now))
+        self._next_round = self._place.secrets.go(clock)
 
     def _see(self, job: Populating, now: datetime) -> bool:
         """Whether there is a plan to act on."""
         before = job.relative.settled_at
         job.collect(now)
-        if not job.sees(now):
+        self._lineage.put(job.owner, job.relative)
+        if not job.sees():
             self._call_again(job.owner, UNTIL_SEEN)
             return False
-        job.decide(upstream(job.document, self._relatives(job)), now)
+        job.decide(self._lineage.upstream(job.owner), now)
+        self._lineage.put(job.owner, job.relative)
         if job.relative.settled_at != before:
-            self._mark_those_below(job)
+            for below in self._lineage.below(job.owner):
+                self._mark(below)
         return True
 
     def _act(self, job: Populating, replicas: int | None, now: datetime) -> None:
@@ -124,12 +137,12 @@ class Controller:
         self._call_again(job.owner, job.next_look)
 
     def _shared(self, asking: Sequence[Populating]) -> dict[Owner, int]:
-        """Replicas by PopulateJob, where there is a cap on the workers of one database."""
+        """Replicas by PopulateJob, where there is a cap on the workers of one database and somebody wants some."""
         capacity = self._options.max_workers_per_database
         if capacity is None:
             return {}
         given: dict[Owner, int] = {}
-        for server in {_server(job) for job in asking}:
+        for server in {_server(job) for job in asking if job.plan and job.plan.replicas}:
             those = [job for job in self._jobs.values() if job.plan is not None and _server(job) == server]
             shares = share(capacity, [job.claim for job in those])
             given.update(zip((job.owner for job in those), shares, strict=True))
@@ -156,25 +169,20 @@ class Controller:
             self._call_again(owner, AFTER_A_FAULT)
             return None
 
-    def _relatives(self, job: Populating) -> list[Relative]:
-        return [other.relative for other in self._jobs.values() if other is not job and _related(other, job)]
-
-    def _mark_those_below(self, job: Populating) -> None:
-        for other in self._jobs.values():
-            if other is not job and _related(other, job):
-                self._mark(other.owner)
-
     # Waiting and waking
 
     async def _rest(self) -> None:
         """Until something is due, or somebody rings."""
-        next_due = min(self._due.values(), default=time.monotonic() + LIST_EVERY)
+        next_due = min([self._next_round, *self._due.values()])
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), max(0.0, next_due - time.monotonic()))
+            seconds = min(LIST_EVERY, next_due - time.monotonic())
+            await asyncio.wait_for(self._woken.wait(), max(0.0, seconds))
         self._woken.clear()
 
     def _call_again(self, owner: Owner, seconds: float) -> None:
         at = time.monotonic() + seconds
+        if seconds >= 1:
+            at = math.ceil(at / TOGETHER_EVERY) * TOGETHER_EVERY
         self._due[owner] = min(at, self._due.get(owner, at))
 
     def _mark(self, owner: Owner) -> None:
@@ -200,6 +208,7 @@ class Controller:
     def _forget(self, owner: Owner) -> None:
         for known in (self._resources, self._jobs, self._due, self._turned):
             known.pop(owner, None)
+        self._lineage.drop(owner)
 
     # Listing
 
@@ -241,13 +250,6 @@ class Controller:
 def _server(job: Populating) -> tuple[str, str]:
     """Which database a PopulateJob works on, as its own image saw it."""
     return (job.document.backend, job.document.server.identity) if job.document else ("", "/".join(job.owner))
-
-
-def _related(one: Populating, other: Populating) -> bool:
-    """On one server, as far as is known: of what is not resolved yet, only the namespace is."""
-    if one.document is None or other.document is None:
-        return one.owner[0] == other.owner[0]
-    return _server(one) == _server(other)
 
 
 def _asks(seen: Object) -> tuple[object, ...]:

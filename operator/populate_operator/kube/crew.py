@@ -18,9 +18,6 @@ from .manifests.worker import deployment, suffix
 from .place import Place
 from .store import Owner
 
-BUSY_COST = "100"
-"""What it costs to delete a pod that holds keys: those without are deleted first."""
-
 
 class Crew:
     def __init__(self, owner: Owner, place: Place, errands: Errands) -> None:
@@ -57,24 +54,20 @@ class Crew:
         return pods.deaths([pod for host in held if (pod := self._pod(host))], self.ours)
 
     def resize(self, job: PopulateJob, owner: Object, replicas: int, busy: frozenset[str]) -> None:
-        """Towards a Deployment of so many; where workers do not come up, one is enough to show when they do."""
-        if self.problem is not None and self.problem.reason in pods.HOPELESS:
-            replicas = min(replicas, max(1, sum(worker.ready for worker in self.workers)))
+        """Towards a Deployment of so many."""
+        replicas = pods.bearable(replicas, self.problem, self.workers)
         wanted = deployment(job, owner, self._place.installation, replicas)
         if self._deployment is None or not _is_as(self._deployment, wanted):
-            costs = self._costs(busy) if replicas < self.replicas else {}
+            costs = pods.costs(self.pods, busy, self.ours) if replicas < self.replicas else {}
             apply = functools.partial(self._apply, wanted, costs)
             self._errands.run("deployment", apply, self._applied, self._failed)
 
     def nudge(self, changed_at: str) -> None:
         """Has the kubelets bring a new assignment to pods older than it: a pod that changed they look at once."""
         patch = {"metadata": {"annotations": {names.CHANGED_AT: changed_at}}}
-        for pod in self.pods:
-            name, annotations = pod["metadata"]["name"], pod["metadata"].get("annotations", {})
-            old = pod["metadata"]["creationTimestamp"] <= changed_at and not pods.is_over(pod)
-            if old and annotations.get(names.CHANGED_AT) != changed_at:
-                merge = functools.partial(self._place.cluster.merge, "Pod", self._owner[0], name, patch)
-                self._errands.run(f"nudge {name}", merge, self._place.store.put)
+        for name in pods.behind(self.pods, changed_at):
+            merge = functools.partial(self._place.cluster.merge, "Pod", self._owner[0], name, patch)
+            self._errands.run(f"nudge {name}", merge, self._place.store.put)
 
     def try_again(self) -> None:
         """Pods that wait longer and longer before they start again are replaced: what stopped them was mended."""
@@ -104,15 +97,6 @@ class Crew:
         if not host.endswith(self.ours):
             return None
         return self._place.store.get("Pod", self._owner[0], host.removesuffix(self.ours))
-
-    def _costs(self, busy: frozenset[str]) -> dict[str, str]:
-        """By pod, where it is not what it should be."""
-        costs = {}
-        for pod in self.pods:
-            wanted = BUSY_COST if pods.host(pod, self.ours) in busy else "0"
-            if pod["metadata"].get("annotations", {}).get(names.DELETION_COST, "0") != wanted:
-                costs[str(pod["metadata"]["name"])] = wanted
-        return costs
 
     async def _apply(self, wanted: Object, costs: Mapping[str, str]) -> Object:
         """The costs are in place before the Deployment shrinks."""

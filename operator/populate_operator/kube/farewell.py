@@ -5,6 +5,7 @@ That takes a finalizer. No PopulateJob waits for it longer than LONGEST_SECONDS 
 
 from __future__ import annotations
 
+import enum
 import functools
 from datetime import datetime
 
@@ -30,6 +31,19 @@ def is_leaving(seen: Object) -> bool:
     return "deletionTimestamp" in seen["metadata"]
 
 
+class Step(enum.Enum):
+    WAIT = "wait"
+    REMOVE = "remove"
+    LET_GO = "let go"
+
+
+def step(done: bool, workers: int, waited: float) -> Step:
+    """What is next: `done` where nothing is left to remove, or nothing can be; `waited` in seconds."""
+    if done or waited > LONGEST_SECONDS:
+        return Step.LET_GO
+    return Step.REMOVE if not workers or waited > WORKERS_SECONDS else Step.WAIT
+
+
 class Farewell:
     def __init__(self, place: Place, errands: Errands, flight: Flight) -> None:
         self._place = place
@@ -49,9 +63,10 @@ class Farewell:
         if not _is_held(seen):
             return
         waited = (now - _time(seen["metadata"]["deletionTimestamp"])).total_seconds()
-        if self._removed or document is None or keeper is None or waited > LONGEST_SECONDS:
+        due = step(self._removed or document is None or keeper is None, workers, waited)
+        if due is Step.LET_GO or document is None or keeper is None:
             self._hold(seen, False)
-        elif not workers or waited > WORKERS_SECONDS:
+        elif due is Step.REMOVE:
             task = functools.partial(tasks.remove_pending, document=document)
             submit = functools.partial(keeper.login.refresh.submit, task)
             self._flight.start("remove pending", submit, self._done, keeper.failed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from populate_jobs.errors import PopulateError
 from populate_operator.plan import Problem, Worker
 
 from .api import Object
+from .manifests import names
 from .manifests.pod import CONTAINER
 
 IMAGE_REASONS = frozenset(
@@ -19,6 +20,8 @@ IMAGE_REASONS = frozenset(
 CONFIG_REASONS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 HOPELESS = frozenset({"ImagePullFailed", "PodInvalid", "WorkersFailing", "PodsRefused"})
 """With these more workers would fare no better; without a node they may: something may be adding nodes."""
+BUSY_COST = "100"
+"""What it costs to delete a pod that holds keys: those without are deleted first."""
 LONGEST = 400
 """Characters of a container's last words."""
 
@@ -72,6 +75,33 @@ def problem(
         return None
     found = [problem for pod in living for problem in _obstacles(pod, before, now)]
     return next(iter([*found, *_not_made(deployment, before, now)]), None)
+
+
+def bearable(replicas: int, problem: Problem | None, those: Iterable[Worker]) -> int:
+    """Where workers do not come up, one is enough to show when they do."""
+    if problem is None or problem.reason not in HOPELESS:
+        return replicas
+    return min(replicas, max(1, sum(worker.ready for worker in those)))
+
+
+def costs(pods: Iterable[Object], busy: Container[str], ours: str) -> dict[str, str]:
+    """What it is to cost to delete each pod, by name, where it does not say so yet."""
+    wanted = [(pod, BUSY_COST if host(pod, ours) in busy else "0") for pod in pods]
+    return {_name(pod): cost for pod, cost in wanted if _note(pod, names.DELETION_COST, "0") != cost}
+
+
+def behind(pods: Iterable[Object], changed_at: str) -> list[str]:
+    """Names of pods older than this assignment, to which the kubelet may not have brought it yet."""
+    living = (pod for pod in pods if not is_over(pod) and pod["metadata"]["creationTimestamp"] <= changed_at)
+    return [_name(pod) for pod in living if _note(pod, names.CHANGED_AT, "") != changed_at]
+
+
+def _name(pod: Object) -> str:
+    return str(pod["metadata"]["name"])
+
+
+def _note(pod: Object, annotation: str, default: str) -> str:
+    return str(pod["metadata"].get("annotations", {}).get(annotation, default))
 
 
 def _obstacles(pod: Object, before: Problem | None, now: datetime) -> Iterator[Problem]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import math
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ class Secrets:
         """`changed` is called with namespace and name of a Secret that says something else than before."""
         self._cluster = cluster
         self._changed = changed
+        self._landed = landed
         self._flight = Flight(landed)
         self._known: dict[tuple[str, str], Known] = {}
         self._logins: dict[tuple[str, DatabaseSettings], Login] = {}
@@ -45,11 +47,20 @@ class Secrets:
             return known.found
         key = (namespace, known.found)
         if key not in self._logins:
-            self._logins[key] = Login(known.found)
+            self._logins[key] = Login(known.found, self._landed)
         return self._logins[key]
 
     def collect(self) -> None:
+        """Secrets that were read, and what the rounds of the logins have found."""
         self._flight.collect()
+        for login in self._logins.values():
+            login.rounds.collect()
+
+    def go(self, clock: float) -> float:
+        """Sends what was gathered for the rounds; the monotonic time of the next one."""
+        for login in self._logins.values():
+            login.rounds.go(clock)
+        return min((login.rounds.next_at for login in self._logins.values()), default=math.inf)
 
     def close_all_but(self, used: Collection[Login]) -> None:
         for key, login in list(self._logins.items()):

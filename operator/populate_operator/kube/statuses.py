@@ -34,9 +34,10 @@ def remembered(status: Mapping[str, Any]) -> Refresh | None:
     if "lastRefreshTime" not in status or "total" not in status:
         return None
     ended = _time(status)
-    started = ended - timedelta(seconds=status.get("lastRefreshSeconds", 0.0))
+    seconds = status.get("lastRefreshSeconds", 0.0)
     counts = Counts(
         **{name: status.get(name, 0) for name in ("pending", "scheduled", "reserved", "error")},
         ignore=status.get("ignored", 0),
     )
-    return Refresh(started, ended, 0, Progress(status["total"], status["done"]), counts)
+    progress = Progress(status["total"], status["done"])
+    return Refresh(ended - timedelta(seconds=seconds), ended, 0, progress, counts, seconds)

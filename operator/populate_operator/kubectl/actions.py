@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timezone
 from typing import Any
@@ -14,7 +15,7 @@ from populate_operator.cli.show import as_json, as_table, key_text
 from populate_operator.kube.api import Cluster, Object
 from populate_operator.kube.manifests import names
 
-Action = Callable[[Cluster, Sequence[Object], str], Awaitable[int]]
+Action = Callable[[Cluster, Sequence[Object], Namespace], Awaitable[int]]
 
 _COUNTS = {"PENDING": "pending", "SCHEDULED": "scheduled", "RUNNING": "reserved", "ERRORS": "error"}
 
@@ -28,8 +29,8 @@ async def chosen(cluster: Cluster, namespace: str, wanted: Sequence[str]) -> lis
     return [found[name] for name in wanted] if wanted else list(await cluster.populatejobs([namespace]))
 
 
-async def _status(_: Cluster, jobs: Sequence[Object], output: str) -> int:
-    if output == "json":
+async def _status(_: Cluster, jobs: Sequence[Object], args: Namespace) -> int:
+    if args.output == "json":
         as_json([{**_where(job), **job.get("status", {})} for job in jobs])
         return ExitCode.DONE
     rows = [_row(job) for job in jobs]
@@ -37,9 +38,9 @@ async def _status(_: Cluster, jobs: Sequence[Object], output: str) -> int:
     return ExitCode.DONE
 
 
-async def _errors(_: Cluster, jobs: Sequence[Object], output: str) -> int:
+async def _errors(_: Cluster, jobs: Sequence[Object], args: Namespace) -> int:
     groups = [(job, group) for job in jobs for group in job.get("status", {}).get("topErrors", [])]
-    if output == "json":
+    if args.output == "json":
         as_json([{**_where(job), **group} for job, group in groups])
     elif groups:
         rows = [
@@ -52,29 +53,36 @@ async def _errors(_: Cluster, jobs: Sequence[Object], output: str) -> int:
     return ExitCode.DONE
 
 
-def _patching(patch: Callable[[], dict[str, Any]], done: str) -> Action:
-    async def action(cluster: Cluster, jobs: Sequence[Object], _: str) -> int:
+def _patching(patch: Callable[[Namespace], dict[str, Any]], done: str) -> Action:
+    async def action(cluster: Cluster, jobs: Sequence[Object], args: Namespace) -> int:
         for job in jobs:
             where = _where(job)
-            await cluster.merge("PopulateJob", where["namespace"], where["name"], patch())
+            await cluster.merge("PopulateJob", where["namespace"], where["name"], patch(args))
             print(f"{where['name']}: {done}")
         return ExitCode.DONE
 
     return action
 
 
-def _annotated(annotation: str) -> Callable[[], dict[str, Any]]:
+def _annotated(annotation: str) -> Callable[[Namespace], dict[str, Any]]:
     """The operator acts once on every new value."""
-    return lambda: {"metadata": {"annotations": {annotation: datetime.now(timezone.utc).isoformat()}}}
+
+    def patch(args: Namespace) -> dict[str, Any]:
+        asked = {annotation: datetime.now(timezone.utc).isoformat()}
+        limit = {names.MATCH: args.match} if "match" in args else {}
+        return {"metadata": {"annotations": {**asked, **limit}}}
+
+    return patch
 
 
 ACTIONS: dict[str, Action] = {
     "status": _status,
     "errors": _errors,
     "retry": _patching(_annotated(names.RETRY_ERRORS), "keys with errors are queued again"),
+    "ignore": _patching(_annotated(names.IGNORE_ERRORS), "keys with errors are set aside"),
     "refresh": _patching(_annotated(names.REFRESH), "new keys are looked for"),
-    "suspend": _patching(lambda: {"spec": {"suspend": True}}, "suspended"),
-    "resume": _patching(lambda: {"spec": {"suspend": False}}, "resumed"),
+    "suspend": _patching(lambda _: {"spec": {"suspend": True}}, "suspended"),
+    "resume": _patching(lambda _: {"spec": {"suspend": False}}, "resumed"),
 }
 
 

@@ -20,17 +20,19 @@ from . import actions
 SUMMARIES = {
     "status": "how far the keys are",
     "errors": "which keys failed, the most frequent errors first",
-    "retry": "queue all keys with errors again",
+    "retry": "queue keys with errors again",
+    "ignore": "set keys with errors aside",
     "refresh": "look for new keys now",
     "suspend": "stop the workers; what they hold is given back",
     "resume": "go on after suspend",
     "logs": "what the workers print (as kubectl logs, whose options follow --)",
 }
+_ON_ERRORS = ("retry", "ignore")
 _EXAMPLES = """\
 examples:
   kubectl populate status -A
   kubectl populate errors heart-rate -n lab
-  kubectl populate retry heart-rate
+  kubectl populate retry heart-rate --match "deadlock"
   kubectl populate logs heart-rate -- --follow
 """
 
@@ -57,6 +59,10 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("names", nargs="+" if needed else "*", metavar="NAME", help="PopulateJobs (all of them)")
         command.add_argument("-n", "--namespace", metavar="NS", help="namespace (the context's)")
         command.add_argument("--context", metavar="NAME", help="context of the kubeconfig (the current one)")
+        if name in _ON_ERRORS:
+            which = command.add_mutually_exclusive_group(required=True)
+            which.add_argument("--match", metavar="TEXT", help="those whose message contains TEXT")
+            which.add_argument("--all", action="store_true", help="all keys with errors")
         if not needed:
             command.add_argument("-A", "--all-namespaces", action="store_true", help="those of all namespaces")
             command.add_argument("-o", "--output", choices=("table", "json"), default="table", help="default table")
@@ -68,7 +74,7 @@ async def _carry_out(args: argparse.Namespace) -> int:
     try:
         namespace = "" if getattr(args, "all_namespaces", False) else args.namespace or api.own_namespace(args.context)
         found = await actions.chosen(cluster, namespace, args.names)
-        return await actions.ACTIONS[args.command](cluster, found, getattr(args, "output", "table"))
+        return await actions.ACTIONS[args.command](cluster, found, args)
     finally:
         await cluster.close()
 

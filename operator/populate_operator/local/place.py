@@ -32,7 +32,7 @@ class Place:
 
     def login(self, settings: DatabaseSettings) -> Login:
         if settings not in self.logins:
-            self.logins[settings] = Login(settings)
+            self.logins[settings] = Login(settings, self.wake)
         return self.logins[settings]
 
     def file(self, job: str, name: str) -> Path:

@@ -15,7 +15,7 @@ from populate_jobs.errors import PopulateError
 
 from populate_operator.database import tasks
 from populate_operator.database.flight import Flight
-from populate_operator.database.keeper import Keeper, nothing
+from populate_operator.database.keeper import Keeper, Watch, nothing
 from populate_operator.plan import Observation, Plan, Previous, Problem, Queue, Resolved, Tally, Upstream, plan
 from populate_operator.plan.agenda import Step
 from populate_operator.plan.latest import latest
@@ -45,7 +45,7 @@ class Populating:
         self._assignment = place.file(job.name, "assignment.json")
         self._resolving = Resolving(place.starter(settings), place.file(job.name, "resolve.log"))
         self._flight = Flight(place.wake)
-        self.keeper = Keeper(place.login(settings), self._flight)
+        self.keeper = Keeper(place.login(settings), self._flight, place.wake)
         self.crew = Crew(self._start_worker, place.run.host, job.spec.worker.drain_seconds)
         self._previous = Previous()
         self._replicas = 0
@@ -144,8 +144,9 @@ class Populating:
         if self.document is not None:
             self._recover(self.document)
             rate = self._previous.memory.pace.settled_per_worker_second
-            self.keeper.look(self.document, self.spec, rate, LOOK_EVERY, Step.COUNT in due, now)
+            self.keeper.look(self.document, self.spec, rate, LOOK_EVERY)
             self.keeper.tend(self.document, self.spec, due, self._place.run.suffix, now)
+            self.keeper.watch(Watch(self.document, self.spec, rate, LOOK_EVERY, self.plan.check_every, quiet=True))
         self.crew.resize(replicas, self.plan.busy, now, time.monotonic())
 
     @property

@@ -21,7 +21,7 @@ from populate_operator.database import tasks
 from populate_operator.manifest import load
 from populate_operator.plan import Problem
 from populate_operator.plan.completion import Outcome
-from populate_operator.plan.lineage import upstream
+from populate_operator.plan.lineage import Lineage
 from populate_operator.plan.share import share
 from populate_operator.question import OF_THE_DATABASE
 from populate_operator.spec import PopulateJob
@@ -81,6 +81,7 @@ class Running:
         self._screen = screen
         self._capacity = options.max_workers or os.cpu_count() or 1
         self._troubled_since: float | None = None
+        self._lineage: Lineage[Populating] = Lineage()
 
     def work(self) -> Ending:
         """Goes round until the run is over; workers may still live then."""
@@ -94,17 +95,24 @@ class Running:
             self._interrupts.wait(TICK)
 
     def _round(self, now: datetime) -> None:
+        rounds = {job.keeper.login.rounds for job in self._jobs}
+        for those in rounds:
+            those.collect()
         for job in self._jobs:
             job.collect(now)
         alive = frozenset(worker.host for job in self._jobs for worker in job.crew.workers)
         deaths = {host: reason for job in self._jobs for host, reason in job.crew.deaths.items()}
         for job in self._jobs:
-            others = [other.relative for other in self._jobs if other is not job]
-            job.decide(alive, deaths, upstream(job.document, others), now)
+            self._lineage.put(job, job.relative)
+        for job in self._jobs:
+            job.decide(alive, deaths, self._lineage.upstream(job), now)
+            self._lineage.put(job, job.relative)
         given = share(self._capacity, [job.claim for job in self._jobs])
         for job, replicas in zip(self._jobs, given, strict=True):
             resolving = any(other.is_resolving for other in self._jobs)
             job.act(replicas, not resolving, now)
+        for those in rounds:
+            those.go(time.monotonic())
 
     def _ending(self) -> Ending | None:
         if self._interrupts.count:

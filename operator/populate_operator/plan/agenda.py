@@ -6,10 +6,11 @@ import enum
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import inf
 
 from populate_operator.spec import Spec
 
-from .cadence import due, next_count, next_refresh, next_try
+from .cadence import REFRESH_EVERY, due, next_refresh, next_try, refresh_every, triggered
 from .completion import Outcome, last_change, wants_last_look
 from .conditions import TABLE_MISSING
 from .observation import Observation, Problem
@@ -23,7 +24,6 @@ ORPHANS_EVERY = 60.0
 class Step(enum.Enum):
     RESOLVE = "resolve"
     REFRESH = "refresh"
-    COUNT = "count"
     REPRIORITIZE = "reprioritize"
     RECOVER_ORPHANS = "recover orphans"
 
@@ -74,12 +74,28 @@ def _fill(spec: Spec, seen: Observation, outcome: Outcome | None, worked_at: dat
     if spec.suspend or outcome is not None:
         return
     trigger = last_change(seen, worked_at) if wants_last_look(spec.mode, seen) else seen.upstream.made_at
+    if seen.refresh is not None and check_every(spec, seen, outcome) is not None:
+        sooner = triggered(seen.refresh, trigger)
+        yield from [Due(Step.REFRESH, sooner)] if sooner else []
+        return
     at = next_refresh(seen.refresh, spec.refresh.interval_seconds, trigger)
     yield Due(Step.REFRESH, _not_before(at, seen.refresh_problem))
 
 
+def check_every(spec: Spec, seen: Observation, outcome: Outcome | None) -> float | None:
+    """Seconds between two checks whether there is anything to refresh, in place of refreshing: while no key waits.
+
+    None where there are no checks: what has an end, is short of the rounds' own interval, or went wrong is refreshed.
+    """
+    ends = spec.mode == "Once" or spec.suspend or outcome is not None
+    unknown = not seen.has_answer or seen.refresh is None or seen.refresh_problem is not None
+    interval = spec.refresh.interval_seconds
+    if ends or unknown or seen.refresh is None or seen.outstanding != 0 or (interval or inf) < REFRESH_EVERY[0]:
+        return None
+    return refresh_every(seen.refresh, interval)
+
+
 def _tend(spec: Spec, seen: Observation) -> Iterator[Due]:
-    yield Due(Step.COUNT, next_count(seen.tally))
     if seen.refresh is not None and seen.applied_priority != spec.priority:
         yield Due(Step.REPRIORITIZE)
     if spec.orphan_timeout_seconds:

@@ -13,6 +13,8 @@ REFRESH_EVERY = (5.0, 600.0)
 TRIGGERED_EVERY = (0.5, 600.0)
 COUNT_EVERY = (1.0, 600.0)
 RETRY_EVERY = (1.0, 300.0)
+LOOK_BUDGET = 0.1
+"""Share of one connection's time that the cheap looks may take."""
 
 
 def affordable(seconds: float, bounds: tuple[float, float]) -> float:
@@ -25,10 +27,21 @@ def next_refresh(last: Refresh | None, interval: float | None, trigger: datetime
     """None is "now". `trigger` is when upstream last made rows: one refresh that began later sees all of them."""
     if last is None:
         return None
-    regular = last.ended + timedelta(seconds=interval or affordable(last.seconds, REFRESH_EVERY))
+    regular = last.ended + timedelta(seconds=refresh_every(last, interval))
+    sooner = triggered(last, trigger)
+    return min(regular, sooner) if sooner else regular
+
+
+def refresh_every(last: Refresh, interval: float | None) -> float:
+    """Seconds from one regular refresh to the next."""
+    return interval or affordable(last.seconds, REFRESH_EVERY)
+
+
+def triggered(last: Refresh, trigger: datetime | None) -> datetime | None:
+    """When to refresh for what upstream has made; None where the last refresh saw it."""
     if trigger is None or trigger < last.started:
-        return regular
-    return min(regular, last.ended + timedelta(seconds=affordable(last.seconds, TRIGGERED_EVERY)))
+        return None
+    return last.ended + timedelta(seconds=affordable(last.seconds, TRIGGERED_EVERY))
 
 
 def next_count(last: Tally | None) -> datetime | None:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Generic, TypeVar
 
 from populate_jobs import ResolveDocument
 
 from .observation import Upstream
 
+Id = TypeVar("Id", bound=Hashable)
+_Place = tuple[str, str, str]
+"""Backend, server and the name of a table without tier and part: `cardio.heart_rate`."""
+
 
 @dataclass(frozen=True)
 class Relative:
-    """Another PopulateJob on the same server."""
+    """A PopulateJob as the others see it."""
 
     document: ResolveDocument | None
     """None until it is resolved: it may turn out to be upstream."""
@@ -23,32 +29,102 @@ class Relative:
     settled_at: datetime | None
     table: str = ""
     """Import path of its class, which says what its table would be called."""
+    home: str = ""
+    """Until it is resolved, it may be upstream of those of the same home: on the same server, that is, perhaps."""
 
 
-def upstream(document: ResolveDocument | None, others: Iterable[Relative]) -> Upstream:
-    relevant = [other for other in others if _feeds(other, document)]
-    times = [other.settled_at for other in relevant if other.settled_at is not None]
-    return Upstream(any(other.busy for other in relevant), max(times, default=None))
+class Lineage(Generic[Id]):
+    """All PopulateJobs, found by what they make and what they read: asking about one takes no longer among many."""
+
+    def __init__(self) -> None:
+        self._known: dict[Id, Relative] = {}
+        self._makers: defaultdict[_Place, set[Id]] = defaultdict(set)
+        self._readers: defaultdict[_Place, set[Id]] = defaultdict(set)
+        self._unresolved: set[Id] = set()
+
+    def put(self, who: Id, relative: Relative) -> None:
+        before = self._known.get(who)
+        if before is None or before.document is not relative.document:
+            self.drop(who)
+            self._enter(who, relative.document)
+        self._known[who] = relative
+
+    def drop(self, who: Id) -> None:
+        before = self._known.pop(who, None)
+        if before is None:
+            return
+        self._unresolved.discard(who)
+        if before.document is not None:
+            self._makers[_made(before.document)].discard(who)
+            for place in _read(before.document):
+                self._readers[place].discard(who)
+
+    def upstream(self, who: Id) -> Upstream:
+        """What those are at that feed it; of one that is not resolved nobody knows, so somebody may be busy."""
+        child = self._known[who]
+        if child.document is None:
+            return Upstream(busy=True)
+        relevant = [self._known[other] for other in self._above(who, child.document)]
+        times = [other.settled_at for other in relevant if other.settled_at is not None]
+        relevant += [self._known[other] for other in self._unresolved if _may_feed(self._known[other], child)]
+        return Upstream(any(other.busy for other in relevant), max(times, default=None))
+
+    def below(self, who: Id) -> list[Id]:
+        """Those that read what it makes."""
+        document = self._known[who].document
+        if document is None:
+            return []
+        readers = self._readers.get(_made(document), ())
+        return [other for other in readers if _feeds(document, self._known[other].document)]
+
+    def _above(self, who: Id, child: ResolveDocument) -> Iterator[Id]:
+        for place in _read(child):
+            for other in self._makers.get(place, ()):
+                if other != who and _feeds(self._known[other].document, child):
+                    yield other
+
+    def _enter(self, who: Id, document: ResolveDocument | None) -> None:
+        if document is None:
+            self._unresolved.add(who)
+            return
+        self._makers[_made(document)].add(who)
+        for place in _read(document):
+            self._readers[place].add(who)
 
 
-def _feeds(other: Relative, child: ResolveDocument | None) -> bool:
-    parent = other.document
-    if parent is None:
-        return child is None or any(_may_be(other.table, table) for table in child.upstream)
-    if child is None:
-        return False
-    if parent.server.identity != child.server.identity or parent.target == child.target:
+def _made(document: ResolveDocument) -> _Place:
+    return _place(document, document.target)
+
+
+def _read(document: ResolveDocument) -> set[_Place]:
+    return {_place(document, table) for table in document.upstream}
+
+
+def _place(document: ResolveDocument, table: str) -> _Place:
+    """Masters, their parts and their jobs tables are in the same place."""
+    schema, name = (part.strip('`"') for part in re.split(r"(?<=[`\"])\.(?=[`\"])", table, maxsplit=1))
+    return document.backend, document.server.identity, f"{schema}.{_base(name)}"
+
+
+def _base(name: str) -> str:
+    """`heart_rate` of `__heart_rate__beat`."""
+    return name.lstrip("_~#").partition("__")[0]
+
+
+def _feeds(parent: ResolveDocument | None, child: ResolveDocument | None) -> bool:
+    if parent is None or child is None or parent.target == child.target:
         return False
     return any(_makes(parent, table) for table in child.upstream)
-
-
-def _may_be(path: str, table: str) -> bool:
-    """Whether the class would have this table, or it would be one of its parts, whatever the schema."""
-    name = re.sub(r"\B[A-Z]", r"_\g<0>", path.rpartition(".")[2]).lower()
-    bare = re.split(r"[`\"]\.[`\"]", table)[-1].strip('`"').lstrip("_~#")
-    return not name or bare.partition("__")[0] == name
 
 
 def _makes(document: ResolveDocument, table: str) -> bool:
     """Its target, one of the target's parts (`master__part`), or its jobs table, where failures are recorded."""
     return table in (document.target, document.jobs) or table.startswith(document.target[:-1] + "__")
+
+
+def _may_feed(parent: Relative, child: Relative) -> bool:
+    """Whether the class would have one of these tables, or it would be one of its parts, whatever the schema."""
+    assert child.document is not None
+    name = re.sub(r"\B[A-Z]", r"_\g<0>", parent.table.rpartition(".")[2]).lower()
+    bases = {_place(child.document, table)[2].rpartition(".")[2] for table in child.document.upstream}
+    return parent.home == child.home and (not name or name in bases)

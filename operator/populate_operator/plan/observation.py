@@ -57,7 +57,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class Refresh:
-    """The last finished refresh, and the standing measured with it."""
+    """The last finished refresh, or the last check that found nothing to refresh, and the standing measured then."""
 
     started: datetime
     ended: datetime
@@ -65,10 +65,8 @@ class Refresh:
     progress: Progress
     counts: Counts
     """Counted right after `progress`: what changed since is told by later counts."""
-
-    @property
-    def seconds(self) -> float:
-        return (self.ended - self.started).total_seconds()
+    seconds: float = 0.0
+    """What it took; of a statement for many tables, its share."""
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from typing import Any
 
 from populate_operator.spec import Spec
 
-from .agenda import Step, agenda, look_again_at, steps
+from .agenda import Step, agenda, check_every, look_again_at, steps
 from .completion import Outcome, outcome
-from .conditions import TABLE_MISSING, conditions
+from .conditions import TABLE_MISSING, conditions, obstacle
 from .events import Event, events
 from .metav1 import written
 from .observation import Observation
@@ -56,6 +56,10 @@ class Plan:
     recoveries: tuple[Recovery, ...]
     steps: frozenset[Step]
     look_again_at: datetime
+    at_rest: bool
+    """Nothing is going on, and nothing is wrong: what may come is found without planning again and again."""
+    check_every: float | None
+    """Seconds between two checks whether there is anything to refresh; None for no checks."""
     outcome: Outcome | None
     memory: Memory
 
@@ -78,6 +82,8 @@ def plan(spec: Spec, seen: Observation, previous: Previous, now: datetime) -> Pl
         recoveries=given_back,
         steps=steps(entries, now),
         look_again_at=look_again_at(entries, working, now),
+        at_rest=_is_at_rest(spec, seen, over, working) and size == Scale(seen.replicas),
+        check_every=check_every(spec, seen, over),
         outcome=over,
         memory=Memory(size.lull, pace, worked_at),
     )
@@ -92,6 +98,12 @@ def _size(spec: Spec, seen: Observation, over: Outcome | None, pace: Pace, lull:
     held = own(seen)
     work = seen.queue.ready + sum(held.values())
     return scale(spec.scaling, work, pace.settled_per_worker_second, seen.replicas, len(held), lull, now)
+
+
+def _is_at_rest(spec: Spec, seen: Observation, over: Outcome | None, working: bool) -> bool:
+    """Keys that wait are no work where nobody is to make them."""
+    stopped = spec.suspend or over is not None or not spec.scaling.max_workers
+    return obstacle(seen) is None and (not working or (stopped and not seen.workers))
 
 
 def _is_lost(seen: Observation) -> bool:

@@ -33,10 +33,11 @@ def _deal_round(capacity: int, claims: Sequence[Claim], order: list[int], given:
     """One more for each who has least of those that want more, while there is room; whether anyone got one."""
     hungry = [index for index in order if given[index] < claims[index].replicas]
     fewest = min((given[index] for index in hungry), default=0)
+    used = sum(workers * claim.slots for workers, claim in zip(given, claims, strict=True))
     dealt = False
     for index in hungry:
-        used = sum(workers * claim.slots for workers, claim in zip(given, claims, strict=True))
         if given[index] == fewest and (used + claims[index].slots <= capacity or used == 0):
             given[index] += 1
+            used += claims[index].slots
             dealt = True
     return dealt

@@ -39,7 +39,7 @@ def status(
         "conditions": list(conditions),
         "workers": {**previous.get("workers", {}), **_workers(seen, replicas)},
         **_counts(seen),
-        **_pace(seen, pace, now),
+        **_pace(seen, replicas, pace, now),
         **_last(seen),
         **_finished(previous, conditions, now),
     }
@@ -76,11 +76,11 @@ def _workers(seen: Observation, replicas: int) -> dict[str, int]:
     return {"desired": replicas, "ready": sum(worker.ready for worker in seen.workers), "busy": len(own(seen))}
 
 
-def _pace(seen: Observation, pace: Pace, now: datetime) -> dict[str, Any]:
+def _pace(seen: Observation, replicas: int, pace: Pace, now: datetime) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if (rate := pace.done_per_second) is not None and seen.outstanding:
         found["throughputPerMinute"] = float(f"{rate * 60:.{DIGITS}g}")
-    if (at := estimated_completion(seen, pace, now)) is not None:
+    if replicas and (at := estimated_completion(seen, pace, now)) is not None:
         found["estimatedCompletionTime"] = timestamp(_to_the_minute(at))
     return found
 

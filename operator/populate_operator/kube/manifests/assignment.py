@@ -26,6 +26,8 @@ class Answer:
     document: ResolveDocument
     question: str
     at: datetime
+    address: str = ""
+    """Digest of where the database was; empty where that was not written down."""
 
 
 def assignment(job: PopulateJob, owner: Mapping[str, Any], answer: Answer, now: datetime) -> dict[str, Any]:
@@ -35,6 +37,7 @@ def assignment(job: PopulateJob, owner: Mapping[str, Any], answer: Answer, now: 
         names.QUESTION: answer.question,
         names.RESOLVED_AT: answer.at.isoformat(),
         names.CHANGED_AT: timestamp(now),
+        names.DATABASE: answer.address,
     }
     return {
         "apiVersion": "v1",
@@ -52,6 +55,7 @@ def read(config_map: Mapping[str, Any]) -> Answer | None:
             Assignment.from_json(config_map["data"][FILE]).document,
             annotations[names.QUESTION],
             datetime.fromisoformat(annotations[names.RESOLVED_AT]),
+            annotations.get(names.DATABASE, ""),
         )
     except (KeyError, ValueError, DocumentError):
         return None

@@ -1,0 +1,124 @@
+"""What the worker image says a PopulateJob means: asked when the question changes, kept in its ConfigMap."""
+
+from __future__ import annotations
+
+import functools
+from datetime import datetime
+
+from populate_jobs import PopulateError, ResolveDocument
+
+from populate_operator import question
+from populate_operator.database import tasks
+from populate_operator.database.flight import Flight
+from populate_operator.database.login import Login
+from populate_operator.database.problems import problem
+from populate_operator.plan import Problem, Resolved
+from populate_operator.spec import PopulateJob
+
+from . import asking, relocation
+from .api import Object
+from .errands import Errands
+from .manifests import assignment as assignments
+from .manifests import names
+from .place import Place
+from .store import Owner
+
+_LOOK = "look elsewhere"
+
+
+class Answers:
+    def __init__(self, owner: Owner, place: Place, errands: Errands, flight: Flight) -> None:
+        self._owner = owner
+        self._place = place
+        self._errands = errands
+        self._flight = flight
+        self._asking = asking.Asking(place, errands, self._was_answered)
+        self._question = ""
+        self._login: Login | None = None
+        self._secret = ""
+        self._kept: assignments.Answer | None = None
+        self._read: Object | None = None
+        self.refusal: Problem | None = None
+
+    @property
+    def document(self) -> ResolveDocument | None:
+        return self._kept.document if self._kept else None
+
+    def resolved(self, generation: int) -> Resolved | None:
+        """An answer to another question holds until there is a new one."""
+        if self._kept is None:
+            return None
+        answered = generation if self._kept.question == self._question else 0
+        return Resolved(self._kept.document, answered, self._kept.at)
+
+    def pose(self, job: PopulateJob, login: Login) -> None:
+        """The question as it is now; what was refused is asked again where question or login is another."""
+        asked = asking.question(job.spec, login.settings)
+        if asked != self._question or login is not self._login:
+            self._question, self._login, self.refusal = asked, login, None
+            self._secret = job.spec.database.secret_ref.name
+            self._errands.forgive("ask")
+
+    def read(self, job: PopulateJob) -> None:
+        """What is kept, and what came back since."""
+        found = self._config_map
+        if found is not None and found is not self._read:
+            self._read = found
+            kept = assignments.read(found)
+            if kept is not None and (self._kept is None or kept.at > self._kept.at):
+                self._kept = kept
+        if self._question:
+            self._asking.follow(job, self._question)
+
+    def ask(self, job: PopulateJob, owner: Object) -> None:
+        if self._question and self._login is not None and not self._flight.is_out(_LOOK):
+            self._asking.ask(job, owner, self._question)
+
+    def assign(self, job: PopulateJob, owner: Object, now: datetime) -> str | None:
+        """Has the workers' assignment say what the spec and the answer say; when it last changed, once it does."""
+        if self._kept is None:
+            return None
+        wanted, found = assignments.assignment(job, owner, self._kept, now), self._config_map
+        if found is not None and _applied(found) == _applied(wanted):
+            return str(found["metadata"]["annotations"][names.CHANGED_AT])
+        self._errands.run("assign", functools.partial(self._place.cluster.apply, wanted), self._place.store.put)
+        return None
+
+    @property
+    def _config_map(self) -> Object | None:
+        return self._place.store.get("ConfigMap", self._owner[0], names.assignment_name(self._owner[1]))
+
+    def _was_answered(self, said: ResolveDocument | PopulateError, about: str) -> None:
+        assert self._login is not None
+        if isinstance(said, PopulateError):
+            self.refusal = question.refusal(said, self.refusal, tasks.now())
+            return
+        address = relocation.address(self._login.settings)
+        answer = assignments.Answer(said, about, tasks.now(), address)
+        if self._kept is not None and relocation.is_elsewhere(self._kept, said, address):
+            self._look_there_first(self._login, self._kept, answer)
+        else:
+            self._keep(answer)
+
+    def _look_there_first(self, login: Login, kept: assignments.Answer, answer: assignments.Answer) -> None:
+        """Another server will do where nothing was made or queued on it yet."""
+
+        def looked(holds_rows: bool) -> None:
+            if holds_rows:
+                refused = relocation.refusal(kept, answer.document, self._secret)
+                self.refusal = question.refusal(refused, self.refusal, tasks.now())
+            else:
+                self._keep(answer)
+
+        def failed(error: BaseException) -> None:
+            self.refusal = problem(error, self.refusal, tasks.now())
+
+        task = functools.partial(tasks.holds_rows, document=answer.document)
+        self._flight.start(_LOOK, functools.partial(login.observe.submit, task), looked, failed)
+
+    def _keep(self, answer: assignments.Answer) -> None:
+        self._kept, self.refusal = answer, None
+
+
+def _applied(found: Object) -> str:
+    return str(found["metadata"].get("annotations", {}).get(names.APPLIED, ""))

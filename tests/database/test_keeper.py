@@ -1,0 +1,136 @@
+"""The queues of many PopulateJobs on one login, kept an eye on together."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from populate_jobs import Counts, Progress, ResolveDocument, reserve
+from populate_operator.database import rounds
+from populate_operator.database.flight import Flight
+from populate_operator.database.keeper import Keeper, Watch
+from populate_operator.database.login import Login
+from populate_operator.spec import Spec, Worker
+
+from tests.database.pipeline import ANNA, Pipeline
+
+SPEC = Spec(table="lab.Scan", worker=Worker(image="lab"))
+EVERY = 0.1
+
+
+class Desk:
+    """What the operator's loop does for its keepers."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.login = Login(pipeline.settings, lambda: None)
+        self.news = 0
+        self.keepers: list[Keeper] = []
+
+    def keeper(self, document: ResolveDocument, spec: Spec = SPEC) -> Keeper:
+        """One at rest; it was refreshed when this returns."""
+        made = Keeper(self.login, Flight(lambda: None), self._was_told)
+        self.keepers.append(made)
+        made.refresh(document, spec)
+        made.watch(Watch(document, spec, None, EVERY, EVERY, quiet=True))
+        return made
+
+    def until(self, condition: Callable[[], object]) -> None:
+        deadline = time.monotonic() + 20
+        while not condition():
+            assert time.monotonic() < deadline, "it did not come to that"
+            for keeper in self.keepers:
+                keeper._flight.collect()
+            self.login.rounds.collect()
+            self.login.rounds.go(time.monotonic())
+            time.sleep(0.005)
+
+    def _was_told(self) -> None:
+        self.news += 1
+
+
+@pytest.fixture
+def desk(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    monkeypatch.setattr(rounds, "EVERY", EVERY)
+    found = Desk(pipeline)
+    yield found
+    found.login.close(5)
+
+
+def looked_after(keeper: Keeper) -> Callable[[], bool]:
+    """Whether another look and another check have come since now."""
+    queue, refreshed = keeper.queue, keeper.refreshed
+    return lambda: keeper.queue is not queue and keeper.refreshed is not refreshed and keeper.refreshed is not None
+
+
+def test_new_keys_upstream_are_queued_without_a_turn_of_the_plan(pipeline: Pipeline, desk: Desk) -> None:
+    keeper = desk.keeper(pipeline.document())
+    desk.until(lambda: keeper.refreshed and keeper.queue)
+    pipeline.add(1, 2, 3)
+    desk.until(lambda: keeper.queue is not None and keeper.queue.ready == 3)
+    assert keeper.refreshed is not None
+    assert (keeper.refreshed.progress, keeper.unfinished) == (Progress(3, 0), 3)
+
+
+def test_what_has_not_changed_is_no_news(pipeline: Pipeline, desk: Desk) -> None:
+    pipeline.add(1)
+    pipeline.make(1)
+    keeper = desk.keeper(pipeline.document())
+    desk.until(lambda: keeper.refreshed and keeper.queue)
+    desk.until(looked_after(keeper))
+    told, before = desk.news, keeper.refreshed
+    desk.until(looked_after(keeper))
+    assert desk.news == told
+    assert keeper.refreshed is not None
+    assert before is not None
+    assert keeper.refreshed.ended > before.ended
+    assert dataclasses.replace(keeper.refreshed, started=before.started, ended=before.ended, seconds=0.0) == (
+        dataclasses.replace(before, seconds=0.0)
+    )
+
+
+def test_rows_that_somebody_reserves_are_news(pipeline: Pipeline, desk: Desk) -> None:
+    pipeline.add(1, 2)
+    keeper = desk.keeper(pipeline.document())
+    desk.until(lambda: keeper.queue and keeper.queue.ready == 2)
+    told = desk.news
+    reserve(pipeline.session(), ANNA, 1)
+    desk.until(lambda: keeper.queue and dict(keeper.queue.held) == {ANNA.host: 1})
+    assert desk.news > told
+    desk.until(lambda: keeper.tally and keeper.tally.counts == Counts(pending=1, reserved=1))
+
+
+def test_errors_are_told_with_their_messages(pipeline: Pipeline, desk: Desk) -> None:
+    pipeline.add(1, 2)
+    keeper = desk.keeper(pipeline.document())
+    desk.until(lambda: keeper.queue and keeper.queue.ready == 2)
+    pipeline.change(1, status="error", error_message="ValueError: too few beats")
+    desk.until(lambda: keeper.tally and keeper.tally.errors)
+    assert keeper.tally is not None
+    assert [(group.count, group.message) for group in keeper.tally.errors] == [(1, "ValueError: too few beats")]
+
+
+@pytest.mark.parametrize("broken", ["restriction", "restricted_key_source"])
+def test_one_with_broken_sql_knows_it_and_the_others_do_not_notice(pipeline: Pipeline, desk: Desk, broken: str) -> None:
+    pipeline.add(1, 2)
+    document = pipeline.document()
+    good = [desk.keeper(document) for _ in range(5)]
+    bad = desk.keeper(document)
+    desk.until(lambda: all(keeper.refreshed and keeper.queue for keeper in desk.keepers))
+    sql = {"restriction": "no_such_column = 1", "restricted_key_source": "SELECT subject_id FROM no_such_table"}
+    bad.watch(Watch(dataclasses.replace(document, **{broken: sql[broken]}), SPEC, None, EVERY, EVERY, quiet=True))
+    desk.until(lambda: bad.database or bad.refresh_problem)
+    after = [looked_after(keeper) for keeper in good]
+    desk.until(lambda: all(seen() for seen in after))
+    assert all(keeper.database is None and keeper.refresh_problem is None for keeper in good)
+
+
+def test_one_that_nobody_keeps_any_more_is_not_looked_at(pipeline: Pipeline, desk: Desk) -> None:
+    keeper = desk.keeper(pipeline.document())
+    desk.until(lambda: keeper.refreshed and keeper.queue)
+    keeper.watch(None)
+    pipeline.add(1)
+    other = desk.keeper(pipeline.document())
+    desk.until(lambda: other.queue and other.queue.ready)
+    before = keeper.queue
+    desk.until(looked_after(other))
+    assert keeper.queue is before
