@@ -17,7 +17,9 @@ export UV_DEFAULT_INDEX := $(PIP_INDEX_URL)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint unit database cluster-test demo bench servers servers-down cluster cluster-down images lock clean
+.PHONY: help setup test lint unit database cluster-test demo cluster-demo bench servers servers-down cluster cluster-down images lock clean
+# Most of a scenario is waiting for pods: they run side by side. With so small a chunk, in their order.
+CLUSTER_TEST := python -m tests.cluster run python -m pytest tests/cluster --numprocesses=6 --maxschedchunk=1
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -27,8 +29,10 @@ help: ## Show this list
 setup: $(READY) ## Make the virtual environment (outside the checkout) and say where it is
 	@echo "Ready: source $(VENV)/bin/activate"
 
-test: lint ## Lint, types, import contracts, and every test on every server
-	python -m tests.servers run python -m pytest $(ARGS)
+# What a cluster needs of Go is built meanwhile, behind everything else: nothing where it was built before.
+test: lint ## Lint, types, import contracts, and every test on every server and on a real Kubernetes
+	@setsid nice -n 19 python -m tests.cluster programs & trap "kill -- -$$! 2>/dev/null" EXIT INT TERM; \
+	  python -m tests.servers run python -m pytest $(ARGS) && $(CLUSTER_TEST) $(ARGS)
 
 lint: $(READY) ## Style, types, import contracts, lock
 	ruff check .
@@ -44,10 +48,13 @@ database: $(READY) ## Tests of the queue on real servers
 	python -m pytest tests/database $(ARGS)
 
 cluster-test: $(READY) ## Tests on a real Kubernetes
-	python -m pytest tests/cluster $(ARGS)
+	$(CLUSTER_TEST) $(ARGS)
 
 demo: $(READY) ## Populate a small pipeline on real recordings, and show what came out
 	examples/cardio/demo.sh
+
+cluster-demo: $(READY) ## The same in pods of a real Kubernetes, which is started unless one runs
+	python -m tests.cluster demo
 
 bench: $(READY) ## Measure the queue and the workers against DataJoint, on real servers
 	python -m bench $(ARGS)

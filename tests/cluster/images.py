@@ -17,7 +17,9 @@ VERSION = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text()
 OPERATOR, WORKER = f"populate-operator:{VERSION}", f"populate-worker:{VERSION}"
 CARDIO = "registry.example/cardio:1.0"
 """Named as in the demo's manifest."""
-PRODUCT = (OPERATOR, WORKER)
+LAB, LAB_NEXT = "populate-operator-test/lab:1", "populate-operator-test/lab:2"
+"""The tests' own pipeline; the second is the first under another name."""
+PRODUCT, TESTED = (OPERATOR, WORKER), (OPERATOR, CARDIO, LAB, LAB_NEXT)
 
 _PYTHON = "populate-operator-test/python:bookworm"
 # As public slim images are made; and what usrmerge brings, which is of no use when it has run.
@@ -44,6 +46,12 @@ def build() -> None:
 def build_cardio() -> None:
     """Have the demo pipeline's, on the worker as it was built last. Raises Unavailable."""
     _build(CARDIO, ROOT / "examples" / "cardio", "Dockerfile", {})
+
+
+def build_lab() -> None:
+    """Have the tests' pipeline, on the worker as it was built last. Raises Unavailable."""
+    _build(LAB, Path(__file__).parent / "pipeline", "Dockerfile", {})
+    engine.connect().images.get(LAB).tag(*LAB_NEXT.split(":"))
 
 
 def _build(image: str, context: Path, dockerfile: str, arguments: dict[str, str]) -> None:

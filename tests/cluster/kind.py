@@ -47,7 +47,7 @@ class Kind:
 
 
 def _kind(*arguments: str) -> str:
-    done = subprocess.run([golang.kind(), *arguments], capture_output=True, text=True)
+    done = subprocess.run([golang.program("kind"), *arguments], capture_output=True, text=True)
     if done.returncode:
         raise Unavailable(f"kind {arguments[0]} failed: {done.stderr.strip()[-1500:]}")
     return done.stdout

@@ -1,11 +1,11 @@
-"""kubectl, of the version that the project builds."""
+"""kubectl and helm, of the versions that the project builds."""
 
 import json
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from . import golang
 
@@ -13,24 +13,33 @@ Manifest = Mapping[str, Any]
 
 
 class Refused(Exception):
-    """kubectl failed; the message is what it said."""
+    """The program failed; the message is what it said."""
 
 
-class Kubectl:
-    """Runs kubectl against one cluster."""
+class Program:
+    """Runs one of golang's programs against one cluster."""
 
-    def __init__(self, kubeconfig: Path) -> None:
-        self._program = golang.program("kubectl")
+    def __init__(self, name: str, kubeconfig: Path) -> None:
+        self._program = golang.program(name)
         self._environment = {**os.environ, "KUBECONFIG": str(kubeconfig)}
 
     def __call__(self, *arguments: str, stdin: str | None = None) -> str:
-        """What kubectl printed. Raises Refused."""
+        """What it printed. Raises Refused."""
         done = subprocess.run(
             [self._program, *arguments], env=self._environment, input=stdin, capture_output=True, text=True
         )
         if done.returncode:
             raise Refused(done.stderr.strip())
         return done.stdout
+
+    def start(self, *arguments: str, output: IO[str]) -> "subprocess.Popen[bytes]":
+        """Leaves it running."""
+        return subprocess.Popen([self._program, *arguments], env=self._environment, stdout=output, stderr=output)
+
+
+class Kubectl(Program):
+    def __init__(self, kubeconfig: Path) -> None:
+        super().__init__("kubectl", kubeconfig)
 
     def apply(self, *manifests: Manifest, options: Sequence[str] = ()) -> str:
         """Apply manifests or, as names of files would be read, their documents. Raises Refused."""
