@@ -148,6 +148,24 @@ def test_tables_that_are_dropped_under_a_run_are_resolved_again(lab: Lab, tables
     assert run.exit_code() == 130
 
 
+def test_a_column_that_is_renamed_under_a_run_is_a_refusal_until_it_is_back(lab: Lab) -> None:
+    term = {"table": f"{MODULE}.Source", "where": "conduct = 'works'"}
+    lab.write(populate_job("made", "Made", scaling={"maxWorkers": 1}, restrictBy=[term]))
+    run = lab.run()
+    wait_until(lambda: "up to date" in run.text(), "the first refresh", 90)
+    lab.execute(f"ALTER TABLE {lab.name('source')} RENAME COLUMN conduct TO manner")
+    try:
+        wait_until(lambda: "there is no attribute conduct" in run.text(), "the restriction to be refused", 90)
+    finally:
+        lab.execute(f"ALTER TABLE {lab.name('source')} RENAME COLUMN manner TO conduct")
+    lab.add("works", 1)
+    lab.add("naps", 2)
+    wait_until(lambda: lab.tried_made() == {1}, "the key to be made", 90)
+    run.interrupt()
+    assert run.exit_code() == 130
+    assert lab.queue("error") == []
+
+
 def test_a_run_outlasts_an_outage_of_its_database(tmp_path: Path) -> None:
     with serve("mariadb-10.11") as server, private_lab(server, tmp_path) as lab:
         lab.add("waits", 1)
