@@ -24,7 +24,6 @@ from .lane import Lane
 from .login import Login
 from .problems import problem
 from .round import Answer, Seat
-from .rounds import EVERY
 
 
 @dataclass(frozen=True)
@@ -142,7 +141,8 @@ class Keeper:
         if (watch := self._watch) is None:
             return
         self.look(watch.document, watch.spec, watch.rate, watch.look_every)
-        if watch.check_every is not None and clock - self._checked_at >= watch.check_every - EVERY / 2:
+        every = watch.check_every
+        if every is not None and clock - self._checked_at >= every - self.login.rounds.every / 2:
             self._check(watch, clock)
 
     def _check(self, watch: Watch, clock: float) -> None:

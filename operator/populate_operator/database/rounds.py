@@ -13,8 +13,10 @@ from populate_jobs import Changes, Check, Look, Sight
 from .lane import Lane
 from .round import Round
 
-EVERY = 5.0
+SHORTEST, LONGEST = 1.0, 5.0
 """Seconds from one time to the next at which the guests ask again: all together, so that few statements do."""
+GUESTS_A_SECOND = 200
+"""Where there are more, they ask less often, and as many statements do."""
 
 
 class Guest(Protocol):
@@ -38,6 +40,10 @@ class Rounds:
         self.next_at = 0.0
         """Monotonic time at which the guests ask again."""
 
+    @property
+    def every(self) -> float:
+        return min(LONGEST, max(SHORTEST, len(self._guests) / GUESTS_A_SECOND))
+
     def join(self, guest: Guest) -> None:
         """Until nobody else knows it any more."""
         self._guests.add(guest)
@@ -51,7 +57,7 @@ class Rounds:
     def go(self, clock: float) -> None:
         """Sends all that was asked for since the last time and, now and then, what the guests ask again."""
         if clock >= self.next_at:
-            self.next_at = (math.floor(clock / EVERY) + 1) * EVERY
+            self.next_at = (math.floor(clock / self.every) + 1) * self.every
             for guest in list(self._guests):
                 guest.ask_again(clock)
         self.looks.send()

@@ -34,9 +34,8 @@ from .statuses import remembered
 from .store import Owner
 from .wishes import Wishes
 
-WORKING_LOOK_EVERY = 1.0
-"""Seconds between two cheap looks while there are keys or workers."""
-IDLE_LOOK_EVERY = 10.0
+LOOK_EVERY = 1.0
+"""Seconds between two cheap looks, where the rounds of the login do not take longer."""
 
 
 class Populating:
@@ -165,13 +164,9 @@ class Populating:
         """Seconds until it is worth looking again where nothing happens."""
         assert self.plan is not None
         planned = (self.plan.look_again_at - tasks.now()).total_seconds()
-        look = planned if self._is_at_rest else self._look_every
+        look = planned if self._is_at_rest else LOOK_EVERY
         status = STATUS_EVERY if self._report.unwritten(self._previous.status) else planned
         return max(0.1, min(planned, look, status))
-
-    @property
-    def _look_every(self) -> float:
-        return IDLE_LOOK_EVERY if self._is_at_rest else WORKING_LOOK_EVERY
 
     @property
     def _is_at_rest(self) -> bool:
@@ -182,10 +177,9 @@ class Populating:
         for recovery in made.recoveries:
             self._recover(keeper, document, recovery)
         self._wishes.grant(self.job, keeper, document, now)
-        keeper.look(document, self.job.spec, self._rate, self._look_every)
+        keeper.look(document, self.job.spec, self._rate, LOOK_EVERY)
         keeper.tend(document, self.job.spec, made.steps, self.crew.ours, now)
-        every, quiet = self._look_every, self._is_at_rest
-        keeper.watch(Watch(document, self.job.spec, self._rate, every, made.check_every, quiet))
+        keeper.watch(Watch(document, self.job.spec, self._rate, LOOK_EVERY, made.check_every, quiet=self._is_at_rest))
 
     def _recover(self, keeper: Keeper, document: ResolveDocument, recovery: Recovery) -> None:
         async def recover() -> object:
