@@ -45,6 +45,8 @@ _KINDS: dict[str, type[DatabaseError]] = {
     "40P01": Contended,
     "55P03": Contended,
 }
+# Compiling takes seconds where one statement is about many tables, for rows that are read in no time.
+_NO_JIT = "SELECT set_config('jit', 'off', false) WHERE current_setting('jit', true) IS NOT NULL"
 _SSL_MODES = {"preferred": "prefer", "disabled": "disable", "required": "require", "verify-full": "verify-full"}
 
 
@@ -52,7 +54,7 @@ def open_connection(settings: DatabaseSettings, name: str, statement_seconds: fl
     """A session at READ COMMITTED, in autocommit."""
     limit = f" -c statement_timeout={int(statement_seconds * 1000)}" if statement_seconds else ""
     with _ca_file(settings) as ca:
-        return psycopg.connect(
+        connection = psycopg.connect(
             host=settings.host,
             port=settings.port,
             user=settings.user,
@@ -70,6 +72,8 @@ def open_connection(settings: DatabaseSettings, name: str, statement_seconds: fl
             # Poolers that share sessions do not keep prepared statements.
             prepare_threshold=None,
         )
+    connection.execute(_NO_JIT)
+    return connection
 
 
 @contextlib.contextmanager

@@ -187,3 +187,8 @@ def test_in_a_round_the_one_with_broken_sql_is_set_aside(pipeline: Pipeline, lan
     ask()
     assert [sql.count("UNION ALL") for sql in sent if BROKEN in sql] == [1], "it is asked alone from then on"
     assert len(sent) < 10
+
+
+def test_no_time_goes_into_compiling_a_statement_that_is_long(server: Server, connection: Connection) -> None:
+    if server.backend == "postgresql":
+        assert connection.execute("SHOW jit").rows == [("off",)]

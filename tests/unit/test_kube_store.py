@@ -82,3 +82,14 @@ def test_an_operator_that_begins_anew_knows_the_queue_from_the_status() -> None:
     assert (found.progress, found.counts) == (Progress(9, 4), Counts(pending=3, error=1, ignore=1))
     assert (found.ended, found.seconds) == (NOW, 0.5)
     assert remembered({}) is None
+
+
+def test_what_nobody_reads_is_not_kept() -> None:
+    deployment = {**pod("a"), "kind": "Deployment", "spec": {"replicas": 3, "template": {"spec": {}}}}
+    deployment["metadata"]["managedFields"] = [{"manager": "kubelet"}]
+    store = Store()
+    store.put(deployment)
+    kept = store.get("Deployment", "lab", "a")
+    assert kept is not None
+    assert (kept["spec"], "managedFields" in kept["metadata"]) == ({"replicas": 3}, False)
+    assert store.replace("Deployment", [deployment]) == []

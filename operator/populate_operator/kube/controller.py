@@ -22,7 +22,7 @@ from .api import CHILDREN, Cluster, ClusterError, Object
 from .place import Place
 from .populating import Populating
 from .secrets import Secrets
-from .store import Owner, Store, owner_of
+from .store import Owner, Store, owner_of, slim
 
 T = TypeVar("T")
 
@@ -75,7 +75,7 @@ class Controller:
         if kind == "DELETED":
             self._forget(owner)
         else:
-            self._update(owner, seen)
+            self._update(owner, slim(seen))
 
     def saw_child(self, kind: str | None, seen: Object) -> None:
         if kind == "DELETED":
@@ -244,7 +244,7 @@ class Controller:
         for owner in set(known) - set(found):
             self._forget(owner)
         for owner, item in found.items():
-            self._update(owner, item)
+            self._update(owner, slim(item))
 
 
 def _server(job: Populating) -> tuple[str, str]:

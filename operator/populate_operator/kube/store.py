@@ -25,6 +25,7 @@ class Store:
 
     def put(self, seen: Object) -> None:
         """Nothing happens where a later version of it was seen already."""
+        seen = slim(seen)
         if seen["metadata"]["uid"] in self._gone:
             return
         key = key_of(seen)
@@ -44,7 +45,7 @@ class Store:
 
     def replace(self, kind: str, listed: Iterable[Object]) -> list[Object]:
         """What changed by it. What was seen since begin_listing() is newer than the list."""
-        found = {key_of(item): item for item in listed}
+        found = {key_of(item): slim(item) for item in listed}
         known = {key: item for key, item in self._objects.items() if key[0] == kind}
         gone = [item for key, item in known.items() if key not in found and key not in self._touched]
         new = [item for key, item in found.items() if key not in self._touched and known.get(key) != item]
@@ -71,6 +72,15 @@ class Store:
         family.pop(key_of(known), None)
         if not family:
             self._families.pop(owner_of(known), None)
+
+
+def slim(seen: Object) -> Object:
+    """Without what nobody here reads, which is most of it where there are thousands."""
+    metadata = {name: value for name, value in seen["metadata"].items() if name != "managedFields"}
+    if seen["kind"] != "Deployment":
+        return {**seen, "metadata": metadata}
+    spec = {"replicas": seen["spec"].get("replicas", 0)}
+    return {**seen, "metadata": metadata, "spec": spec}
 
 
 def key_of(seen: Object) -> Key:
