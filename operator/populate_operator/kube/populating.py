@@ -59,12 +59,15 @@ class Populating:
         self._no_login: Problem | None = None
         self._recovering: frozenset[str] = frozenset()
         """Hosts whose rows are being given back: that is said, and done, once."""
-        self.update(seen)
+        self.seen = seen
+        self.job = PopulateJob.from_object(seen)
 
     def update(self, seen: Object) -> None:
         """The resource as it is now."""
         self.seen = seen
-        self.job = PopulateJob.from_object(seen)
+        job = PopulateJob.from_object(seen)
+        # The same one while it says the same: what was made of it need not be made again.
+        self.job = self.job if job == self.job else job
 
     # Seeing
 
