@@ -15,6 +15,7 @@ from populate_operator.database.keeper import Keeper, Watch
 from populate_operator.database.login import Login
 from populate_operator.plan import Observation, Plan, Previous, Problem, Upstream, plan
 from populate_operator.plan.agenda import Step
+from populate_operator.plan.cadence import next_try
 from populate_operator.plan.lineage import Relative
 from populate_operator.plan.recovery import Recovery
 from populate_operator.plan.scaling import pinned
@@ -36,6 +37,8 @@ from .wishes import Wishes
 
 LOOK_EVERY = 1.0
 """Seconds between two cheap looks, where the rounds of the login do not take longer."""
+LOOK_AGAIN_EVERY = 10.0
+"""However long the database is left alone: its Secret may be another."""
 
 
 class Populating:
@@ -167,9 +170,15 @@ class Populating:
         """Seconds until it is worth looking again where nothing happens."""
         assert self.plan is not None
         planned = (self.plan.look_again_at - tasks.now()).total_seconds()
-        look = planned if self._is_at_rest else LOOK_EVERY
+        look = planned if self._is_at_rest else max(LOOK_EVERY, min(self._away_for, LOOK_AGAIN_EVERY))
         status = STATUS_EVERY if self._report.unwritten(self._previous.status) else planned
         return max(0.1, min(planned, look, status))
+
+    @property
+    def _away_for(self) -> float:
+        """Seconds until the database is tried again, where it could not be read."""
+        problem = self.keeper.database if self.keeper else None
+        return (next_try(problem) - tasks.now()).total_seconds() if problem else 0.0
 
     @property
     def _is_at_rest(self) -> bool:
