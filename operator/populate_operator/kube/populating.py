@@ -189,7 +189,8 @@ class Populating:
         for recovery in made.recoveries:
             self._recover(keeper, document, recovery)
         self._wishes.grant(self.job, keeper, document, now)
-        keeper.look(document, self.job.spec, self._rate, LOOK_EVERY)
+        if not self._is_at_rest:
+            keeper.look(document, self.job.spec, self._rate, LOOK_EVERY)
         keeper.tend(document, self.job.spec, made.steps, self.crew.ours, now)
         keeper.watch(Watch(document, self.job.spec, self._rate, LOOK_EVERY, made.check_every, quiet=self._is_at_rest))
 
