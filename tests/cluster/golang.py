@@ -28,7 +28,7 @@ def programs() -> Path:
     digest = hashlib.sha256()
     for file in sorted([MODULE / "go.mod", MODULE / "go.sum", *MODULE.rglob("*.go")]):
         digest.update(file.read_bytes())
-    folder = cache() / "programs" / f"{_version()}-{digest.hexdigest()[:12]}"
+    folder = cache() / "programs" / f"{version()}-{digest.hexdigest()[:12]}"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -43,7 +43,8 @@ def program(name: str) -> Path:
     return folder / name
 
 
-def _version() -> str:
+def version() -> str:
+    """Of Kubernetes."""
     found = re.search(r"k8s\.io/kubernetes (v[\d.]+)", (MODULE / "go.mod").read_text())
     assert found, "go.mod names no version of Kubernetes"
     return found[1]
@@ -53,9 +54,9 @@ def _build(name: str, folder: Path) -> None:
     if name in OTHERS:
         _go("install", OTHERS[name], GOBIN=str(folder))
         return
-    version = _version()
-    major, minor, _ = version.removeprefix("v").split(".")
-    stamps = {"gitVersion": version, "gitMajor": major, "gitMinor": minor}
+    kubernetes = version()
+    major, minor, _ = kubernetes.removeprefix("v").split(".")
+    stamps = {"gitVersion": kubernetes, "gitMajor": major, "gitMinor": minor}
     flags = ("-s", "-w", *(f"-X k8s.io/component-base/version.{stamp}={value}" for stamp, value in stamps.items()))
     partial = folder / f"partial-{name}"
     _go("build", "-trimpath", "-buildvcs=false", f"-ldflags={' '.join(flags)}", f"-o={partial}", PROGRAMS[name])

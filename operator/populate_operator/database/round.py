@@ -2,7 +2,7 @@
 
 A combined statement that fails does not say whose part was to blame, and one that is slow does not say whose was slow.
 So each has a seat, which remembers how many others it may be asked with: half as many after a failure or a slow answer,
-one more after each good one. Who fails alone is to blame, and stays alone until it is well.
+one more, or an eighth more, after each good one. Who fails alone is to blame, and stays alone until it is well.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Seat:
         if seconds > SLOW_SECONDS + size * SLOW_SECONDS_EACH:
             self.company = max(1, size // 2)
         else:
-            self.company = min(MOST, self.company + 1)
+            self.company = min(MOST, self.company + max(1, self.company // 8))
 
 
 @dataclass(frozen=True)

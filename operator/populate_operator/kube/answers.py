@@ -38,6 +38,8 @@ class Answers:
         self._secret = ""
         self._kept: assignments.Answer | None = None
         self._read: Object | None = None
+        self._digest: tuple[PopulateJob, assignments.Answer, str] | None = None
+        """Of the assignment of this spec and answer."""
         self.refusal: Problem | None = None
 
     @property
@@ -78,11 +80,18 @@ class Answers:
         """Has the workers' assignment say what the spec and the answer say; when it last changed, once it does."""
         if self._kept is None:
             return None
-        wanted, found = assignments.assignment(job, owner, self._kept, now), self._config_map
-        if found is not None and _applied(found) == _applied(wanted):
-            return str(found["metadata"]["annotations"][names.CHANGED_AT])
-        self._errands.run("assign", functools.partial(self._place.cluster.apply, wanted), self._place.store.put)
-        return None
+        found = self._config_map
+        if found is None or _applied(found) != self._wanted_digest(job, owner, self._kept, now):
+            wanted = assignments.assignment(job, owner, self._kept, now)
+            self._errands.run("assign", functools.partial(self._place.cluster.apply, wanted), self._place.store.put)
+            return None
+        return str(found["metadata"]["annotations"][names.CHANGED_AT])
+
+    def _wanted_digest(self, job: PopulateJob, owner: Object, kept: assignments.Answer, now: datetime) -> str:
+        made = self._digest
+        if made is None or made[0] is not job or made[1] is not kept:
+            made = self._digest = (job, kept, _applied(assignments.assignment(job, owner, kept, now)))
+        return made[2]
 
     @property
     def _config_map(self) -> Object | None:

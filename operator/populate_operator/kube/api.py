@@ -30,6 +30,8 @@ CHILDREN = ("Pod", "ConfigMap", "Deployment", "Job")
 """The kinds that the operator makes, or that come of what it makes; each carries the label COMPONENT."""
 
 REQUEST_SECONDS = 30.0
+MOST_REQUESTS = 32
+"""At a time: thousands of them, made up and waiting, take more memory than all that the operator knows."""
 LOG_LINES = 500
 LOG_BYTES = 2**22
 
@@ -50,6 +52,7 @@ class ClusterError(PopulateError):
 class Cluster:
     def __init__(self, api: client.ApiClient) -> None:
         self._api = api
+        self._gate = asyncio.Semaphore(MOST_REQUESTS)
 
     async def close(self) -> None:
         await self._api.close()
@@ -127,19 +130,20 @@ class Cluster:
         body: Object | None = None,
         content: str = "application/json",
     ) -> bytes:
-        request = await self._api.param_serialize(
-            method,
-            f"/{path}",
-            query_params=list(query),
-            header_params={"Accept": "application/json", "Content-Type": content},
-            body=body,
-            auth_settings=["BearerToken"],
-        )
-        try:
-            response = await self._api.call_api(*request, _request_timeout=REQUEST_SECONDS)
-            answer = bytes(await response.read())
-        except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
-            raise ClusterError(f"the API server cannot be asked: {error!r}") from error
+        async with self._gate:
+            request = await self._api.param_serialize(
+                method,
+                f"/{path}",
+                query_params=list(query),
+                header_params={"Accept": "application/json", "Content-Type": content},
+                body=body,
+                auth_settings=["BearerToken"],
+            )
+            try:
+                response = await self._api.call_api(*request, _request_timeout=REQUEST_SECONDS)
+                answer = bytes(await response.read())
+            except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
+                raise ClusterError(f"the API server cannot be asked: {error!r}") from error
         if response.status >= 400:
             raise ClusterError(_message(answer), status=response.status)
         return answer

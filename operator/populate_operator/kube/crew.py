@@ -27,6 +27,8 @@ class Crew:
         self.ours = suffix(owner[0], place.installation)
         self.problem: Problem | None = None
         self._refused: ClusterError | None = None
+        self._wanted: tuple[PopulateJob, Object] | None = None
+        """The Deployment of this spec."""
 
     @property
     def pods(self) -> list[Object]:
@@ -56,11 +58,17 @@ class Crew:
     def resize(self, job: PopulateJob, owner: Object, replicas: int, busy: frozenset[str]) -> None:
         """Towards a Deployment of so many."""
         replicas = pods.bearable(replicas, self.problem, self.workers)
-        wanted = deployment(job, owner, self._place.installation, replicas)
+        wanted = self._of_size(job, owner, replicas)
         if self._deployment is None or not _is_as(self._deployment, wanted):
             costs = pods.costs(self.pods, busy, self.ours) if replicas < self.replicas else {}
             apply = functools.partial(self._apply, wanted, costs)
             self._errands.run("deployment", apply, self._applied, self._failed)
+
+    def _of_size(self, job: PopulateJob, owner: Object, replicas: int) -> Object:
+        if self._wanted is None or self._wanted[0] is not job:
+            self._wanted = (job, deployment(job, owner, self._place.installation, replicas))
+        made = self._wanted[1]
+        return {**made, "spec": {**made["spec"], "replicas": replicas}}
 
     def nudge(self, changed_at: str) -> None:
         """Has the kubelets bring a new assignment to pods older than it: a pod that changed they look at once."""

@@ -33,6 +33,8 @@ def settings() -> kopf.OperatorSettings:
     found = kopf.OperatorSettings()
     found.posting.enabled = False
     found.peering.standalone = True
+    # Which kinds and namespaces there are is known; looking takes rights that a service account need not have.
+    found.scanning.disabled = True
     for kind in CHILDREN:
         found.watching.label_selectors[PLURALS[kind]] = COMPONENT
     return found

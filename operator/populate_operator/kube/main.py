@@ -46,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
         "--max-workers-per-database", type=int, metavar="N", help="over all PopulateJobs, shared by priority (no limit)"
     )
     parser.add_argument(
-        "--liveness", default="http://:8080/healthz", metavar="URL", help="where to serve it (%(default)s)"
+        "--liveness", default="http://0.0.0.0:8080/healthz", metavar="URL", help="where to serve it (%(default)s)"
     )
     parser.add_argument("--verbose", action="store_true", help="log requests that fail, too")
     return parser

@@ -15,6 +15,7 @@ from populate_operator.database.keeper import Keeper, Watch
 from populate_operator.database.login import Login
 from populate_operator.plan import Observation, Plan, Previous, Problem, Upstream, plan
 from populate_operator.plan.agenda import Step
+from populate_operator.plan.cadence import next_try
 from populate_operator.plan.lineage import Relative
 from populate_operator.plan.recovery import Recovery
 from populate_operator.plan.scaling import pinned
@@ -36,6 +37,8 @@ from .wishes import Wishes
 
 LOOK_EVERY = 1.0
 """Seconds between two cheap looks, where the rounds of the login do not take longer."""
+LOOK_AGAIN_EVERY = 10.0
+"""However long the database is left alone: its Secret may be another."""
 
 
 class Populating:
@@ -59,12 +62,15 @@ class Populating:
         self._no_login: Problem | None = None
         self._recovering: frozenset[str] = frozenset()
         """Hosts whose rows are being given back: that is said, and done, once."""
-        self.update(seen)
+        self.seen = seen
+        self.job = PopulateJob.from_object(seen)
 
     def update(self, seen: Object) -> None:
         """The resource as it is now."""
         self.seen = seen
-        self.job = PopulateJob.from_object(seen)
+        job = PopulateJob.from_object(seen)
+        # The same one while it says the same: what was made of it need not be made again.
+        self.job = self.job if job == self.job else job
 
     # Seeing
 
@@ -164,9 +170,15 @@ class Populating:
         """Seconds until it is worth looking again where nothing happens."""
         assert self.plan is not None
         planned = (self.plan.look_again_at - tasks.now()).total_seconds()
-        look = planned if self._is_at_rest else LOOK_EVERY
+        look = planned if self._is_at_rest else max(LOOK_EVERY, min(self._away_for, LOOK_AGAIN_EVERY))
         status = STATUS_EVERY if self._report.unwritten(self._previous.status) else planned
         return max(0.1, min(planned, look, status))
+
+    @property
+    def _away_for(self) -> float:
+        """Seconds until the database is tried again, where it could not be read."""
+        problem = self.keeper.database if self.keeper else None
+        return (next_try(problem) - tasks.now()).total_seconds() if problem else 0.0
 
     @property
     def _is_at_rest(self) -> bool:
@@ -177,7 +189,8 @@ class Populating:
         for recovery in made.recoveries:
             self._recover(keeper, document, recovery)
         self._wishes.grant(self.job, keeper, document, now)
-        keeper.look(document, self.job.spec, self._rate, LOOK_EVERY)
+        if not self._is_at_rest:
+            keeper.look(document, self.job.spec, self._rate, LOOK_EVERY)
         keeper.tend(document, self.job.spec, made.steps, self.crew.ours, now)
         keeper.watch(Watch(document, self.job.spec, self._rate, LOOK_EVERY, made.check_every, quiet=self._is_at_rest))
 

@@ -1,0 +1,68 @@
+"""The operator in a cluster, from the chart and its image."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.servers.host import wait_until
+
+from .kubectl import Kubectl, Program
+
+CHART = Path(__file__).parents[2] / "charts" / "populate-operator"
+RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
+
+
+class Installation:
+    """A release of the chart in a namespace of its own, which has the release's name."""
+
+    def __init__(self, kubectl: Kubectl, helm: Program, name: str, image: str, **values: Any) -> None:
+        repository, _, tag = image.rpartition(":")
+        self.name = name
+        self._kubectl = kubectl
+        self._helm = helm
+        self._values = {"image": {"repository": repository, "tag": tag}, "verbose": True, **values}
+
+    def __enter__(self) -> "Installation":
+        create_namespace(self._kubectl, self.name)
+        try:
+            self.configure()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._helm("uninstall", self.name, *self._here)
+        self._kubectl("delete", "namespace", self.name, "--wait=false")
+
+    def configure(self, **values: Any) -> None:
+        """Returns when an operator with these values, besides the first ones, runs."""
+        self._helm(
+            *("upgrade", "--install", self.name, str(CHART), f"--namespace={self.name}", "--values=-"),
+            stdin=json.dumps(self._values | values),
+        )
+        self._kubectl("rollout", "status", f"deployment/{self.name}", *self._here, "--timeout=60s")
+
+    def replace(self) -> None:
+        """Ends the operator's pod at once, as a lost node does, and returns when there is another."""
+        (pod,) = self.pods()
+        self._kubectl("delete", f"pod/{pod}", *self._here, "--grace-period=0", "--force")
+        wait_until(lambda: pod not in self.pods(), "the operator's pod gone")
+        self._kubectl("rollout", "status", f"deployment/{self.name}", *self._here, "--timeout=60s")
+
+    def pods(self) -> list[str]:
+        found = self._kubectl.get("pods", *self._here)["items"]
+        return [pod["metadata"]["name"] for pod in found if "deletionTimestamp" not in pod["metadata"]]
+
+    def log(self, lines: int = -1) -> str:
+        return self._kubectl("logs", f"deployment/{self.name}", *self._here, f"--tail={lines}")
+
+    @property
+    def _here(self) -> tuple[str]:
+        return (f"--namespace={self.name}",)
+
+
+def create_namespace(kubectl: Kubectl, name: str) -> None:
+    """One that admits restricted pods only."""
+    kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": RESTRICTED}})
+    kubectl("wait", "--for=create", "serviceaccount/default", f"--namespace={name}", "--timeout=30s")

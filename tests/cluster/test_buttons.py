@@ -1,0 +1,37 @@
+"""Annotations that ask for something once."""
+
+from __future__ import annotations
+
+from tests.servers.host import wait_until
+
+from .lab import Lab
+
+
+def test_retry_errors_queues_failed_keys_again_once(lab: Lab) -> None:
+    lab.add("fail", "fail", "insert")
+    job = lab.apply()
+    lab.until_rows({1: "error", 2: "error"})
+    failing = job.until_condition("JobsFailing", "True", "KeysFailed")
+    assert failing["message"].startswith("2 keys failed; most often (2): ValueError: item")
+
+    lab.change(1, "insert")
+    job.annotate(retry_errors="monday")
+    wait_until(lambda: lab.made() == [1, 3] and lab.rows() == {2: "error"}, "the mended key made", 60)
+    job.until(lastHandledRetryErrors="monday", error=1)
+    assert sorted(lab.started()) == [1, 1, 2, 2, 3]
+    assert {"KeysFailed", "ScaledUp"} <= job.events()
+
+    lab.change(2, "insert")
+    job.annotate(retry_errors="tuesday")
+    lab.until_made(1, 2, 3)
+    job.until_condition("JobsFailing", "False", "NoErrors")
+
+
+def test_refresh_finds_new_keys_before_their_time(lab: Lab) -> None:
+    lab.add("insert")
+    job = lab.apply(refresh={"intervalSeconds": 86400})
+    lab.until_made(1)
+    lab.add("insert", first=2)
+    job.annotate(refresh="now")
+    lab.until_made(1, 2)
+    job.until(lastHandledRefresh="now", progress="2/2")

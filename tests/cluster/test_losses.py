@@ -1,0 +1,101 @@
+"""What dies without a word: workers, the operator, the database."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.servers import Server, serve
+from tests.servers.host import wait_until
+
+from . import Cluster, Kubectl, databases, images
+from .api import Api
+from .conftest import leave
+from .installation import Installation
+from .lab import Lab
+
+PENDING_AGAIN_SECONDS = 10.0
+OUTAGE_SECONDS = 30.0
+
+
+def test_the_key_of_a_pod_deleted_by_force_is_pending_again_soon(lab: Lab) -> None:
+    lab.add("wait", "insert")
+    job = lab.apply()
+    lab.until_in_make(1)
+    (pod,) = job.workers()
+    begun = time.monotonic()
+    lab.kubectl("delete", f"pod/{pod}", f"--namespace={lab.namespace}", "--grace-period=0", "--force")
+    wait_until(lambda: 1 not in lab.hosts(), "the key given back", PENDING_AGAIN_SECONDS)
+    assert time.monotonic() - begun < PENDING_AGAIN_SECONDS
+    lab.let(1)
+    lab.until_made(1, 2)
+    assert lab.started().count(1) == 2
+    assert lab.started().count(2) == 1
+
+
+def test_a_make_that_takes_all_memory_is_an_error_that_says_so(lab: Lab) -> None:
+    lab.add("insert", "hog", "insert")
+    lab.apply(worker={"template": lab.template(resources={"limits": {"memory": "300Mi"}})})
+    wait_until(lambda: lab.made() == [1, 3] and lab.rows() == {2: "error"}, "all but one made", 100)
+    message = lab.messages()[2]
+    # With cgroup v1 the kernel kills the process that makes, with v2 the whole container.
+    assert "likely out of memory" in message or "OOMKilled" in message
+
+
+def test_an_operator_that_is_replaced_goes_on_where_the_other_was(lab: Lab, operator: Installation) -> None:
+    lab.add("wait", "wait", "fail", *["nap"] * 10)
+    job = lab.apply(scaling={"maxWorkers": 3})
+    lab.until_in_make(1, 2)
+    lab.until_rows({1: "reserved", 2: "reserved", 3: "error"})
+    workers = job.workers()
+    operator.replace()
+    lab.add("insert", "insert", first=14)
+    lab.let(1)
+    wait_until(lambda: lab.made() == [1, *range(4, 16)], "what is new made, too", 100)
+    assert lab.hosts().keys() == {2}
+    lab.let(2)
+    wait_until(lambda: lab.made() == [1, 2, *range(4, 16)], "the last one made", 100)
+    assert sorted(lab.started()) == list(range(1, 16))
+    assert job.workers().keys() <= workers.keys()
+    job.until(progress="14/15", error=1)
+
+
+@pytest.fixture(params=databases.NAMES)
+def own_database(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[Server]:
+    """A server of the test's own, which pods reach."""
+    with serve(request.param, address=cluster.address) as server:
+        yield server
+
+
+@pytest.mark.long
+def test_a_database_that_is_away_costs_no_key_and_no_worker(
+    together: None, operator: Installation, watched: tuple[str, str], kubectl: Kubectl, api: Api,
+    own_database: Server, image: Callable[[str], str],
+) -> None:  # fmt: skip
+    lab = Lab(kubectl, api, watched[0], own_database, image(images.LAB))
+    lab.add(*["nap"] * 40)
+    job = lab.apply(scaling={"maxWorkers": 2, "scaleDownDelaySeconds": 600})
+    wait_until(lambda: len(lab.made()) > 5, "some keys made", 100)
+    workers = job.workers()
+
+    own_database.stop()
+    stopped = time.monotonic()
+    job.until_condition("DatabaseReachable", "False", "DatabaseUnreachable")
+    wait_until(lambda: time.monotonic() - stopped > OUTAGE_SECONDS, "the outage over")
+    own_database.start()
+
+    lab.until_made(*range(1, 41))
+    job.until_condition("DatabaseReachable", "True", "Reachable")
+    job.until(progress="40/40", error=0)
+    assert job.workers().keys() == workers.keys()
+    assert all(restarts(pod) == 0 for pod in job.workers().values())
+    leave(lab, *watched)
+    lab.until_nothing_is_left()
+
+
+def restarts(pod: dict[str, object]) -> int:
+    status = pod["status"]
+    assert isinstance(status, dict)
+    return sum(container["restartCount"] for container in status["containerStatuses"])

@@ -1,0 +1,89 @@
+"""What cannot work is said, nothing is started for it, and it works once it is mended."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import one_engine
+from .lab import Lab
+
+
+@one_engine
+def test_an_image_that_cannot_be_had(lab: Lab) -> None:
+    lab.add("insert")
+    job = lab.apply(worker={"image": "registry.invalid/lab:1"})
+    resolved = job.until_condition("Resolved", "False", "ImagePullFailed")
+    assert "registry.invalid/lab:1" in resolved["message"]
+    assert job.condition("Stalled")["status"] == "True"
+    assert job.condition("Ready")["reason"] == "ImagePullFailed"
+    assert job.workers() == {}
+    job.patch(worker={"image": lab.image})
+    lab.until_made(1)
+    job.until_condition("Resolved", "True", "Resolved")
+
+
+@one_engine
+def test_a_pipeline_that_cannot_be_imported(lab: Lab) -> None:
+    lab.add("insert")
+    job = lab.apply(worker={"template": lab.template(LAB_BROKEN="no such library")})
+    job.until_condition("Resolved", "False", "ImportFailed")
+    assert "ImportError: no such library" in job.condition("Resolved")["message"]
+    assert job.workers() == {}
+    job.patch(worker={"template": lab.template()})
+    lab.until_made(1)
+
+
+@one_engine
+def test_a_template_that_the_api_server_refuses(lab: Lab) -> None:
+    lab.add("insert")
+    template = lab.template(resources={"limits": {"memory": "much"}})
+    job = lab.apply(worker={"template": template})
+    refused = job.until_condition("Resolved", "False", "TemplateRefused")
+    assert "much" in refused["message"] or "quantities must match" in refused["message"]
+    job.patch(worker={"template": lab.template()})
+    lab.until_made(1)
+
+
+@one_engine
+def test_a_pod_that_the_namespace_does_not_admit(lab: Lab) -> None:
+    lab.add("insert")
+    template = lab.template()
+    template["spec"]["hostNetwork"] = True
+    job = lab.apply(worker={"template": template})
+    job.until_condition("Resolved", "False", "PodsRefused")
+    job.patch(worker={"template": {"spec": {"hostNetwork": None}}})
+    lab.until_made(1)
+
+
+def test_a_wrong_password_until_the_secret_is_mended(lab: Lab) -> None:
+    lab.add("insert")
+    lab.log_in(password="wrong")
+    job = lab.apply()
+    refused = job.until_condition("Resolved", "False", "LoginRefused")
+    assert "wrong" not in refused["message"].replace("wrong password", "")
+    assert job.workers() == {}
+    lab.log_in()
+    lab.until_made(1)
+    job.until_condition("Resolved", "True", "Resolved")
+
+
+@one_engine
+def test_a_secret_that_is_not_there_yet(lab: Lab) -> None:
+    lab.add("insert")
+    lab.kubectl("delete", f"secret/login-{lab.id}", f"--namespace={lab.namespace}")
+    job = lab.apply()
+    missing = job.until_condition("Ready", "False", "SecretUnusable")
+    assert f"login-{lab.id}" in missing["message"]
+    lab.log_in()
+    lab.until_made(1)
+
+
+@one_engine
+@pytest.mark.parametrize(
+    ("spec", "reason"),
+    [({"table": "lab.Nothing"}, "TableNotFound"), ({"restriction": "no_such_attribute = 1"}, "RestrictionInvalid")],
+)
+def test_a_spec_that_the_pipeline_does_not_fit(lab: Lab, spec: dict[str, str], reason: str) -> None:
+    job = lab.apply(**spec)
+    job.until_condition("Resolved", "False", reason)
+    assert next(iter(spec.values())).partition(" ")[0].rpartition(".")[2] in job.condition("Resolved")["message"]
