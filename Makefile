@@ -17,7 +17,7 @@ export UV_DEFAULT_INDEX := $(PIP_INDEX_URL)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint unit database cluster-test demo cluster-demo bench servers servers-down cluster cluster-down images lock clean
+.PHONY: help setup test lint unit database cluster-test demo cluster-demo bench chaos servers servers-down cluster cluster-down images lock clean
 # Most of a scenario is waiting for pods: they run side by side. With so small a chunk, in their order.
 CLUSTER_TEST := python -m tests.cluster run python -m pytest tests/cluster --numprocesses=6 --maxschedchunk=1
 
@@ -58,6 +58,9 @@ cluster-demo: $(READY) ## The same in pods of a real Kubernetes, which is starte
 
 bench: $(READY) ## Measure the queue and the workers against DataJoint, on real servers
 	python -m bench $(ARGS)
+
+chaos: $(READY) ## Break things while keys are made, and count what became of each (hours; CHAOS_SECONDS=120 for a short one)
+	python -m tests.chaos $(ARGS)
 
 servers: $(READY) ## Start the database servers and leave them running, so that tests start at once
 	python -m tests.servers up

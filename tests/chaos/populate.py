@@ -78,7 +78,7 @@ def _manifest(workers: int) -> dict[str, object]:
             "table": f"{MODULE}.Made",
             "mode": "Once",
             "scaling": {"minWorkers": workers, "maxWorkers": workers},
-            "retry": {"limit": 20, "backoffSeconds": 1, "maxBackoffSeconds": 5},
+            "retry": {"limit": 20, "backoffSeconds": 1, "maxBackoffSeconds": 5, "retryOn": ["*"]},
             "worker": {"image": "chaos", "drainSeconds": 5},
         },
     }

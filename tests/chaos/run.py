@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.servers import Server, serve
+from tests.servers.host import wait_until
 
 from .ledger import Ledger
 from .populate import MODULE, Populate
@@ -67,7 +68,8 @@ def run(plan: Plan, folder: Path) -> Verdict:
     ):
         storm = Storm(populate, proxy, server, random.Random(plan.seed))
         began = time.monotonic()
-        _rage(storm, began + plan.storm_seconds)
+        wait_until(lambda: any((folder / "ledger").iterdir()), "the first make", CALM_SECONDS)
+        _rage(storm, time.monotonic() + plan.storm_seconds)
         _until_done(populate, time.monotonic() + CALM_SECONDS + plan.keys / 10)
         return _judge(plan, server, storm, folder, time.monotonic() - began)
 
