@@ -1,6 +1,8 @@
 """The operator in a cluster, from the chart and its image."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +43,23 @@ class Installation:
             *("upgrade", "--install", self.name, str(CHART), f"--namespace={self.name}", "--values=-"),
             stdin=json.dumps(self._values | values),
         )
-        self._kubectl("rollout", "status", f"deployment/{self.name}", *self._here, "--timeout=60s")
+        self._kubectl("rollout", "status", f"deployment/{self.name}", *self._here, "--timeout=120s")
 
     def replace(self) -> None:
         """Ends the operator's pod at once, as a lost node does, and returns when there is another."""
         (pod,) = self.pods()
         self._kubectl("delete", f"pod/{pod}", *self._here, "--grace-period=0", "--force")
         wait_until(lambda: pod not in self.pods(), "the operator's pod gone")
-        self._kubectl("rollout", "status", f"deployment/{self.name}", *self._here, "--timeout=60s")
+        self._kubectl("rollout", "status", f"deployment/{self.name}", *self._here, "--timeout=120s")
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """While the block runs there is none."""
+        self._kubectl("scale", f"deployment/{self.name}", *self._here, "--replicas=0")
+        wait_until(lambda: not self.pods(), "the operator gone")
+        yield
+        self._kubectl("scale", f"deployment/{self.name}", *self._here, "--replicas=1")
+        self._kubectl("rollout", "status", f"deployment/{self.name}", *self._here, "--timeout=120s")
 
     def pods(self) -> list[str]:
         found = self._kubectl.get("pods", *self._here)["items"]

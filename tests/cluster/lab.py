@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -227,7 +226,7 @@ class Applied:
 
 
 def declare(server: Server, schema: str) -> None:
-    """The pipeline's tables."""
+    """The pipeline's tables, and the queue of the one that is made."""
     instance = datajoint(server)
     found = importlib.util.spec_from_file_location(f"lab_{schema}", PIPELINE)
     assert found
@@ -235,6 +234,7 @@ def declare(server: Server, schema: str) -> None:
     module = importlib.util.module_from_spec(found)
     found.loader.exec_module(module)
     module.schema.activate(schema, connection=instance.connection)
+    assert module.Made().jobs.primary_key == ["item"]  # looking declares it
     instance.connection.close()
 
 
@@ -246,7 +246,3 @@ def describe(kubectl: Kubectl, namespace: str) -> str:
     told += [kubectl("get", "events", here, "--sort-by=.metadata.creationTimestamp")]
     told += [kubectl("logs", here, "--selector=datajoint.io/component=worker", "--tail=30", "--prefix")]
     return "\n".join(told)
-
-
-def seconds_since(moment: float) -> float:
-    return time.monotonic() - moment

@@ -38,14 +38,13 @@ def test_another_namespace_leaves_alone_what_a_dead_worker_of_this_one_held(
     here, there = watched
     lab.log_in(there)
     lab.add("wait")
-    first = lab.apply("first")
+    first = lab.apply("first", worker={"drainSeconds": 600})
     lab.until_in_make(1)
-    (dead,) = first.workers()
-    # Nobody is left to give back what the worker holds, and nobody told it to.
-    first("delete", "--cascade=orphan")
-    lab.kubectl("delete", f"deployment/{first.name}-worker", f"--namespace={here}", "--cascade=orphan")
-    lab.kubectl("delete", f"pod/{dead}", f"--namespace={here}", "--grace-period=0", "--force")
-    wait_until(lambda: not lab.owned("pods"), "the worker gone")
+    with operator.stopped():  # nobody gives back what the worker held
+        (dead,) = first.workers()
+        lab.kubectl("delete", f"pod/{dead}", f"--namespace={here}", "--grace-period=0", "--force")
+        first.delete()
+        lab.until_nothing_is_left()
 
     lab.add("insert", "insert", first=2)
     second = lab.apply("second", there)
