@@ -4,13 +4,14 @@ import json
 import shutil
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import docker
 
 from tests.cluster import golang
 from tests.cluster.kubectl import Kubectl, Refused
 from tests.cluster.progress import step
-from tests.servers.host import cache, install, wait_until
+from tests.servers.host import Unavailable, cache, install, wait_until
 
 from . import cgroup, kubeconfig, network, pause_image
 from .commands import SOCKET
@@ -77,10 +78,17 @@ class SingleNode:
         if loaded.get(image) == found.id:
             return image
         with step(f"loading {image} into the node"):
-            importing = ("ctr", f"--address={SOCKET}", "--namespace=k8s.io", "images", "import", "-")
-            self._namespaces().feed(found.save(named=image), *importing)
+            try:
+                self._import(found, image)
+            except Unavailable:
+                # containerd may just have collected a layer of the image that this one replaces: it is gone by now.
+                self._import(found, image)
         self._loaded.write_text(json.dumps({**loaded, image: found.id}))
         return image
+
+    def _import(self, found: Any, image: str) -> None:
+        importing = ("ctr", f"--address={SOCKET}", "--namespace=k8s.io", "images", "import", "-")
+        self._namespaces().feed(found.save(named=image), *importing)
 
     def _namespaces(self) -> Namespaces:
         return Namespaces(**json.loads(self._state.read_text()))
