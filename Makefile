@@ -30,9 +30,8 @@ setup: $(READY) ## Make the virtual environment (outside the checkout) and say w
 	@echo "Ready: source $(VENV)/bin/activate"
 
 # What a cluster needs of Go is built meanwhile, behind everything else: nothing where it was built before.
-test: lint ## Lint, types, import contracts, and every test on every server and on a real Kubernetes
-	@setsid nice -n 19 python -m tests.cluster programs & trap "kill -- -$$! 2>/dev/null" EXIT INT TERM; \
-	  python -m tests.servers run python -m pytest $(ARGS) && $(CLUSTER_TEST) $(ARGS)
+test: lint ## Lint, types, import contracts, and every test on every server (of the cluster: make cluster-test)
+	python -m tests.servers run python -m pytest $(ARGS)
 
 lint: $(READY) ## Style, types, import contracts, lock
 	ruff check .

@@ -167,7 +167,11 @@ class Applied:
         self("patch", "--type=merge", f"--patch={json.dumps({'spec': spec})}")
 
     def annotate(self, **annotations: str) -> None:
-        self("annotate", *(f"datajoint.io/{name.replace('_', '-')}={value}" for name, value in annotations.items()))
+        self(
+            "annotate",
+            "--overwrite",
+            *(f"datajoint.io/{name.replace('_', '-')}={value}" for name, value in annotations.items()),
+        )
 
     def delete(self) -> None:
         self("delete", "--timeout=60s")
