@@ -22,8 +22,8 @@ def test_a_new_restriction_and_priority_reach_running_workers_and_roll_no_pod(la
     job.until(appliedPriority=2, total=4)
     job.until_settled()
     lab.let(1)
-    wait_until(lambda: lab.made() == [1, 3, 4, 5], "what the new restriction says made")
-    assert lab.rows() == {2: "pending"}
+    lab.until_rows({2: "pending"})
+    assert lab.made() == [1, 3, 4, 5]
     assert lab.started() == [1, 3, 4, 5]
     assert job.workers().keys() <= {worker["metadata"]["name"]}
     assert set(lab.execute(f"SELECT pod FROM {lab.name('start')}")) == {(worker["metadata"]["name"],)}
@@ -39,6 +39,7 @@ def test_a_new_image_and_template_roll_the_pods_and_lose_no_key(lab: Lab, image:
     after = {"image": image(images.LAB_NEXT), "template": lab.template(LAB_MAKER="after")}
     job.patch(worker=after)
     job.until_workers(lambda pods: bool(pods.keys() - old), "with a new worker")
+    wait_until(lambda: lab.made() == list(range(3, 13)), "all made by it that the old ones do not hold", 100)
     lab.let(1, 2)
     lab.until_made(*range(1, 13))
     assert sorted(lab.started()) == list(range(1, 13))

@@ -34,6 +34,7 @@ def test_a_populatejob_of_mode_once_fails_when_only_errors_are_left(lab: Lab) ->
     assert lab.made() == [1, 3]
     assert lab.rows() == {2: "error"}
     assert job.condition("Stalled")["status"] == "True"
+    wait_until(lambda: bool(job.status["topErrors"]), "errors by message")
     assert job.status["topErrors"][0]["message"] == "ValueError: item 2 is broken"
     job.until_workers(lambda pods: not pods, "without workers")
 
@@ -66,7 +67,7 @@ def test_a_deleted_namespace_leaves_no_key_reserved(
     with install(watchNamespaces=[name], installation=name):
         lab = Lab(kubectl, api, name, database, image(images.LAB))
         lab.add("wait", "wait", "insert")
-        lab.apply(deletionPolicy="RemovePending", scaling={"maxWorkers": 2})
+        lab.apply(scaling={"maxWorkers": 2})
         lab.until_in_make(1, 2)
         kubectl("delete", "namespace", name, "--timeout=100s")
         assert set(lab.rows().values()) <= {"pending"}

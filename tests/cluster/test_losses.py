@@ -76,7 +76,8 @@ def test_a_database_that_is_away_costs_no_key_and_no_worker(
 ) -> None:  # fmt: skip
     lab = Lab(kubectl, api, watched[0], own_database, image(images.LAB))
     lab.add(*["nap"] * 40)
-    job = lab.apply(scaling={"maxWorkers": 2, "scaleDownDelaySeconds": 600})
+    retry = {"limit": 3, "backoffSeconds": 1}
+    job = lab.apply(scaling={"maxWorkers": 2, "scaleDownDelaySeconds": 600}, retry=retry)
     wait_until(lambda: len(lab.made()) > 5, "some keys made", 100)
     workers = job.workers()
 

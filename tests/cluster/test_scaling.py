@@ -21,7 +21,7 @@ def test_workers_come_for_keys_and_go_without_taking_a_busy_one(lab: Lab) -> Non
     busy = {holders[3], holders[4]}
     job.until_workers(lambda pods: set(pods) == busy, "left with its busy workers")
     job.until(reserved=2)
-    assert job.status["workers"]["desired"] == 2
+    wait_until(lambda: job.status["workers"]["desired"] == 2, "two workers wanted")
 
     lab.let(3, 4)
     lab.until_made(1, 2, 3, 4)

@@ -34,7 +34,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
   verbs: [get]
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch, patch, delete]
+  verbs: [get, list, watch, create, patch, delete] # create: as a dry run only
 - apiGroups: [""]
   resources: [pods/log]
   verbs: [get]

@@ -30,7 +30,12 @@ class Flight:
         if name not in self._out:
             future = submit()
             self._out[name] = (future, done, failed)
-            future.add_done_callback(lambda _: self._landed())
+            future.add_done_callback(self._came_back)
+
+    def _came_back(self, future: AnyFuture[Any]) -> None:
+        if not future.cancelled():
+            future.exception()  # known of, should nobody be there any more to collect it
+        self._landed()
 
     def collect(self) -> None:
         for name, (future, done, failed) in list(self._out.items()):

@@ -88,9 +88,10 @@ class Cluster:
         query = [("fieldManager", MANAGER), ("force", "true")]
         return await self._json("PATCH", _path_of(wanted), query, wanted, "application/apply-patch+yaml")
 
-    async def create(self, wanted: Object) -> dict[str, Any]:
-        metadata = wanted["metadata"]
-        return await self._json("POST", _path(wanted["kind"], metadata["namespace"]), [], wanted)
+    async def create(self, wanted: Object, *, dry_run: bool = False) -> dict[str, Any]:
+        """With `dry_run` it is only judged, by all that judges what is created."""
+        query = [("dryRun", "All")] if dry_run else []
+        return await self._json("POST", _path(wanted["kind"], wanted["metadata"]["namespace"]), query, wanted)
 
     async def merge(self, kind: str, namespace: str, name: str, patch: Object, part: str = "") -> dict[str, Any]:
         """`part` is a subresource, such as `status`."""

@@ -15,10 +15,13 @@ from .api import ClusterError, Object
 from .errands import Errands
 from .manifests import names
 from .manifests.pod import CONTAINER
-from .manifests.resolve import resolve_job
+from .manifests.resolve import pod_of, resolve_job
 from .place import Place
 from .relocation import address
 from .resolving import Ended, answer, standing
+
+FORBIDDEN = 403
+"""The status for what a quota, the namespace's Pod Security Standard or some other policy does not admit."""
 
 Answered = Callable[[ResolveDocument | PopulateError, str], None]
 """Called with what resolve said, and the question."""
@@ -40,8 +43,13 @@ class Asking:
     def ask(self, job: PopulateJob, owner: Object, asked: str) -> None:
         wanted = resolve_job(job, owner, asked)
         if self._place.store.get("Job", job.namespace, wanted["metadata"]["name"]) is None:
-            create = functools.partial(self._place.cluster.create, wanted)
+            create = functools.partial(self._create, wanted)
             self._errands.run("ask", create, self._place.store.put, functools.partial(self._not_asked, asked))
+
+    async def _create(self, wanted: Object) -> Object:
+        """A Kubernetes Job is taken whatever its pods are: what would become of one is asked first."""
+        await self._place.cluster.create(pod_of(wanted), dry_run=True)
+        return await self._place.cluster.create(wanted)
 
     def follow(self, job: PopulateJob, asked: str) -> None:
         """Reads what ended, and removes what was read or is no longer the question."""
@@ -77,7 +85,8 @@ class Asking:
 
     def _not_asked(self, asked: str, error: BaseException) -> None:
         if isinstance(error, ClusterError) and error.says_no:
-            self._answered(ResolveRefused("TemplateRefused", str(error)), asked)
+            reason = "PodsRefused" if error.status == FORBIDDEN else "TemplateRefused"
+            self._answered(ResolveRefused(reason, str(error)), asked)
 
 
 def _belongs(pod: Object, job: Object) -> bool:

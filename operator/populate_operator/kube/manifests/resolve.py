@@ -33,3 +33,10 @@ def resolve_job(job: PopulateJob, owner: Mapping[str, Any], question: str) -> di
             "template": {**pods, "spec": {**pods["spec"], "containers": own, "restartPolicy": "Never"}},
         },
     }
+
+
+def pod_of(resolve: Mapping[str, Any]) -> dict[str, Any]:
+    """The pod that such a Kubernetes Job makes."""
+    metadata, template = resolve["metadata"], resolve["spec"]["template"]
+    named = {"generateName": f"{metadata['name']}-", "namespace": metadata["namespace"]}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {**template["metadata"], **named}, "spec": template["spec"]}
