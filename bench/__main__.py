@@ -1,4 +1,4 @@
-"""`python -m bench [queue] [workers] [--engine NAME ...]`: measures, prints the table, writes it to results/."""
+"""`python -m bench [queue|workers|cluster|many ...] [--engine NAME ...]`: measures, prints, writes to results/."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from populate_jobs.settings import DatabaseSettings
 
 from tests.servers import serve
 
-from . import queue, workers
+from . import cluster, many, queue, workers
 from .report import Figure, keep, print_table
 
 ENGINES = ("mariadb-10.11", "postgresql-15")
@@ -17,9 +17,10 @@ ENGINES = ("mariadb-10.11", "postgresql-15")
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="queue|workers", help="what to measure; default is all")
+    parser.add_argument("parts", nargs="*", metavar="queue|workers|cluster|many", help="default: queue workers")
     parser.add_argument("--engine", action="append", help=f"default: {', '.join(ENGINES)}")
     parser.add_argument("--rows", type=int, default=1_000_000, help="rows in the jobs table for the queue")
+    parser.add_argument("--jobs", type=int, action="append", help="idle PopulateJobs (default: 200 and 1000)")
     parser.add_argument("--keys", type=int, default=6_000, help="keys that the workers make")
     options = parser.parse_args()
     figures = []
@@ -34,11 +35,29 @@ def _measure(options: argparse.Namespace) -> Iterator[Figure]:
     parts = options.parts or ["queue", "workers"]
     for engine in options.engine or ENGINES:
         for part in parts:
-            with serve(engine) as server:
-                if part == "workers":
-                    yield from workers.run(server, options.keys)
-                else:
-                    yield from queue.run(DatabaseSettings.from_environment(server.environment()), engine, options.rows)
+            yield from _PARTS[part](engine, options)
+
+
+def _queue(engine: str, options: argparse.Namespace) -> Iterator[Figure]:
+    with serve(engine) as server:
+        yield from queue.run(DatabaseSettings.from_environment(server.environment()), engine, options.rows)
+
+
+def _workers(engine: str, options: argparse.Namespace) -> Iterator[Figure]:
+    with serve(engine) as server:
+        yield from workers.run(server, options.keys)
+
+
+def _cluster(engine: str, options: argparse.Namespace) -> Iterator[Figure]:  # noqa: ARG001
+    return cluster.run(engine)
+
+
+def _many(engine: str, options: argparse.Namespace) -> Iterator[Figure]:
+    for count in options.jobs or (200, 1_000):
+        yield from many.run(engine, count)
+
+
+_PARTS = {"queue": _queue, "workers": _workers, "cluster": _cluster, "many": _many}
 
 
 if __name__ == "__main__":

@@ -58,8 +58,19 @@ class Made(dj.Computed):
         pod = os.environ["POD_NAME"]
         row = (uuid.uuid4().hex, time.time(), key["item"], pod)
         aside().query(f"INSERT INTO {Start().full_table_name} (start, moment, item, pod) VALUES (%s, %s, %s, %s)", row)
-        BEHAVIOURS[(Item & key).fetch1("behaviour")](key["item"])
+        behaviour, *arguments = (Item & key).fetch1("behaviour").split()
+        BEHAVIOURS[behaviour](key["item"], *arguments)
         self.insert1({**key, "pod": pod, "maker": os.environ.get("LAB_MAKER", "")})
+
+
+@schema
+class Reviewed(dj.Computed):
+    definition = """
+    -> Made
+    """
+
+    def make(self, key):
+        self.insert1(key)
 
 
 @functools.lru_cache
@@ -82,6 +93,10 @@ def nap(item):
     time.sleep(0.2)
 
 
+def sleep(item, seconds):
+    time.sleep(float(seconds))
+
+
 def wait(item):
     """Until a row of Leave lets it go."""
     question = f"SELECT count(*) FROM {Leave().full_table_name} WHERE item = %s"
@@ -100,7 +115,7 @@ def hog(item):
         hoard.append(b"x" * (1 << 24))
 
 
-BEHAVIOURS = {behaviour.__name__: behaviour for behaviour in (insert, nap, wait, fail, hog)}
+BEHAVIOURS = {behaviour.__name__: behaviour for behaviour in (insert, nap, sleep, wait, fail, hog)}
 
 if "LAB_SCHEMA" in os.environ:
     schema.activate(os.environ["LAB_SCHEMA"])
