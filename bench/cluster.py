@@ -87,7 +87,7 @@ def _six_at_work(lab: Lab, engine: str) -> Iterator[Figure]:
 
 
 def _drain(lab: Lab, engine: str) -> Iterator[Figure]:
-    """Sixty keys of 20 s and of 5 s: what was begun twice, what failed, and how soon after the end all pods were gone."""
+    """Sixty keys of 20 s and of 5 s: what was begun twice, what failed, when all pods were gone."""
     workers, first = 5, 200
     _until(lambda: not lab.owned("pods"), "no pods left")
     lab.add(*DRAINED, first=first)
