@@ -57,7 +57,7 @@ class Made(dj.Computed):
     def make(self, key):
         pod = os.environ["POD_NAME"]
         row = (uuid.uuid4().hex, time.time(), key["item"], pod)
-        aside().query(f"INSERT INTO {Start().full_table_name} (start, moment, item, pod) VALUES (%s, %s, %s, %s)", row)
+        ask_aside(f"INSERT INTO {Start().full_table_name} (start, moment, item, pod) VALUES (%s, %s, %s, %s)", row)
         behaviour, *arguments = (Item & key).fetch1("behaviour").split()
         BEHAVIOURS[behaviour](key["item"], *arguments)
         self.insert1({**key, "pod": pod, "maker": os.environ.get("LAB_MAKER", "")})
@@ -71,6 +71,15 @@ class Reviewed(dj.Computed):
 
     def make(self, key):
         self.insert1(key)
+
+
+def ask_aside(query, values):
+    """On a new session where the one before was lost."""
+    try:
+        return aside().query(query, values)
+    except Exception:
+        aside.cache_clear()
+        return aside().query(query, values)
 
 
 @functools.lru_cache
@@ -100,7 +109,7 @@ def sleep(item, seconds):
 def wait(item):
     """Until a row of Leave lets it go."""
     question = f"SELECT count(*) FROM {Leave().full_table_name} WHERE item = %s"
-    while not aside().query(question, (item,)).fetchone()[0]:
+    while not ask_aside(question, (item,)).fetchone()[0]:
         time.sleep(0.1)
 
 
