@@ -18,13 +18,13 @@ NEW, INSTANT, MILLISECONDS, HALF_A_SECOND, MINUTE = (Pace(seconds) for seconds i
         (MINUTE, [None], 0, 0, 1),
         (MINUTE, [10.0], 0, 0, 0),
         (MINUTE, [None, 10.0], 0, 0, 1),
-        # Short ones: a second's worth, 64 at most, refilled when a quarter is left.
+        # Short ones: a second's worth, 64 at most, refilled when below half.
         (HALF_A_SECOND, [0.1], 0, 0, 2),
         (HALF_A_SECOND, [0.1], 0, 1, 0),
         (HALF_A_SECOND, [0.1, 0.2], 0, 0, 4),
         (MILLISECONDS, [0.001], 0, 0, 64),
-        (MILLISECONDS, [0.001], 0, 16, 48),
-        (MILLISECONDS, [0.001], 10, 7, 0),
+        (MILLISECONDS, [0.001], 0, 31, 33),
+        (MILLISECONDS, [0.001], 10, 22, 0),
         (MILLISECONDS, [0.001] * 8, 0, 0, 64),
         (INSTANT, [None], 0, 0, 64),
         # What one runner was fed is of no use to another that has none.

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 
 HORIZON_SECONDS = 1.0
 MOST = 64
-REFILL_AT = 2
-"""More are asked for when what is held has come down to one part in so many."""
 FED_SECONDS = 0.3
 REST_SECONDS = 0.15
 PATIENCE_SECONDS = 5.0
@@ -48,7 +46,7 @@ def wanted(pace: Pace, running: Sequence[float | None], waiting: int, fed: int) 
     """
     free = sum(elapsed is None for elapsed in running)
     ahead = _ahead(pace, running)
-    if waiting >= free and waiting + fed > ahead // REFILL_AT:
+    if waiting >= free and waiting + fed >= (ahead + 1) // 2:
         return 0
     return max(free - waiting, ahead - waiting - fed)
 
