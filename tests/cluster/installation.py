@@ -57,9 +57,11 @@ class Installation:
         """While the block runs there is none."""
         self._kubectl("scale", f"deployment/{self.name}", *self._here, "--replicas=0")
         wait_until(lambda: not self.pods(), "the operator gone")
-        yield
-        self._kubectl("scale", f"deployment/{self.name}", *self._here, "--replicas=1")
-        self._kubectl("rollout", "status", f"deployment/{self.name}", *self._here, "--timeout=120s")
+        try:
+            yield
+        finally:
+            self._kubectl("scale", f"deployment/{self.name}", *self._here, "--replicas=1")
+            self._kubectl("rollout", "status", f"deployment/{self.name}", *self._here, "--timeout=120s")
 
     def pods(self) -> list[str]:
         found = self._kubectl.get("pods", *self._here)["items"]

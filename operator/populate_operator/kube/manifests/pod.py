@@ -19,6 +19,9 @@ _DEFAULTS: dict[str, Any] = {
     "spec": {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
+        # The first process of a PID namespace is deaf to SIGTERM until it has a handler: a pod that is told to go while
+        # Python starts would stay, and work, for its whole grace period.
+        "shareProcessNamespace": True,
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
         "containers": [
             {
