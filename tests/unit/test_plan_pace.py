@@ -24,6 +24,17 @@ def test_done_never_falls_below_what_was_measured_nor_exceeds_the_total() -> Non
     assert standing(a_refresh(total=45, done=40, pending=10), Counts()) == Standing(45, 45)
 
 
+def test_a_key_that_was_made_and_not_yet_out_of_the_queue_when_measured_is_not_counted_twice() -> None:
+    refresh = a_refresh(total=100, done=40, pending=50, reserved=20)
+    assert standing(refresh, Counts(pending=50, reserved=10)) == Standing(100, 40)
+    assert standing(refresh, Counts(pending=25)) == Standing(100, 75)
+
+
+def test_rows_that_nobody_will_make_leave_done_what_was_measured() -> None:
+    refresh = a_refresh(total=10, done=6, pending=4, reserved=3)
+    assert standing(refresh, Counts(pending=4, reserved=3)) == Standing(10, 6)
+
+
 def test_keys_that_failed_are_not_done() -> None:
     assert standing(a_refresh(total=10, pending=10), Counts(error=10)) == Standing(10, 0)
 

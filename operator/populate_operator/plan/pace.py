@@ -62,12 +62,15 @@ class Pace:
 
 
 def standing(refresh: Refresh | None, now: Counts | None) -> Standing | None:
-    """Total and done under the restriction: measured at the refresh, moved on by what left the queue since."""
+    """Total and done under the restriction: measured at the refresh, moved on by what left the queue since.
+
+    A key is made a little before it leaves the queue: what was in both at the refresh is not counted twice.
+    """
     if refresh is None:
         return None
     total, done = refresh.progress.total, refresh.progress.done
     if now is not None:
-        done += max(0, _unmade(refresh.counts) - _unmade(now))
+        done = max(done, min(total, done + _unmade(refresh.counts)) - _unmade(now))
     return Standing(total, min(done, total))
 
 
