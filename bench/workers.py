@@ -34,6 +34,7 @@ WORKERS = (1, 4, 8, 16)
 DEADLINE_SECONDS = 900.0
 FLAT = 0.05
 TURNS = 5
+IDLE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,7 @@ def run(server: Server, keys: int) -> Iterator[Figure]:
         yield alone("statements_per_key_growth", backend, workers, growth, f"<= {FLAT}")
         if workers == 1:
             yield _beside_plain(stage)
+    yield from _idle(stage)
 
 
 def _beside_plain(stage: Stage) -> Figure:
@@ -113,6 +115,17 @@ def _beside_plain(stage: Stage) -> Figure:
     return beside(
         "keys_per_second_plain", stage.server.name, 1, statistics.median(ours), statistics.median(plain), ">= 0.95"
     )
+
+
+def _idle(stage: Stage) -> Iterator[Figure]:
+    """What a worker asks of the database while there is nothing to do: in its first minute, and in its second."""
+    stage.start_over()
+    with _workers(stage, 1):
+        for name, limit in (("idle_statements_per_s", 1.0), ("idle_statements_per_s_later", 0.2)):
+            before, looking = statements.count(stage.server), statements.count(stage.server)
+            time.sleep(IDLE_SECONDS)
+            asked = statements.count(stage.server) - looking - (looking - before)
+            yield alone(name, stage.server.name, 1, asked / IDLE_SECONDS, f"<= {limit}")
 
 
 def _rounded(ours: Run, peer: Run) -> tuple[float, float]:
@@ -128,7 +141,9 @@ def _measure(stage: Stage, workers: int, work: Callable[[], int]) -> Run:
     return run
 
 
-def _ours(stage: Stage, workers: int) -> int:
+@contextlib.contextmanager
+def _workers(stage: Stage, workers: int) -> Iterator[None]:
+    """So many of ours, connected, and nothing to do yet."""
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         assignment = Path(folder, "assignment.json")
         assignment.write_text(Assignment(stage.document, WorkerSettings()).to_json())
@@ -137,6 +152,11 @@ def _ours(stage: Stage, workers: int) -> int:
             command = [sys.executable, "-m", "populate_worker", "run", "--assignment", str(assignment)]
             stack.enter_context(_process(stage, [*command, "--host", f"bench-{number}"]))
         _until(lambda: stage.sessions() >= idle + 2 * workers, "the workers are connected")
+        yield
+
+
+def _ours(stage: Stage, workers: int) -> int:
+    with _workers(stage, workers):
         refresh(stage.jobs)
         before = statements.count(stage.server)
         _until(lambda: stage.made() == stage.keys, "all keys are made", every=0.5)
