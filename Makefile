@@ -18,7 +18,8 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help setup test lint unit database cluster-test demo cluster-demo bench chaos servers servers-down cluster cluster-down images lock clean
-# Most of a scenario is waiting for pods: they run side by side. With so small a chunk, in their order.
+# Most of a test is waiting, for processes and pods: several run side by side. With so small a chunk, in their order.
+SERVERS_TEST := python -m tests.servers run python -m pytest --numprocesses=4 --dist=worksteal
 CLUSTER_TEST := python -m tests.cluster run python -m pytest tests/cluster --numprocesses=6 --maxschedchunk=1
 
 help: ## Show this list
@@ -29,9 +30,14 @@ help: ## Show this list
 setup: $(READY) ## Make the virtual environment (outside the checkout) and say where it is
 	@echo "Ready: source $(VENV)/bin/activate"
 
-# What a cluster needs of Go is built meanwhile, behind everything else: nothing where it was built before.
-test: lint ## Lint, types, import contracts, and every test on every server (of the cluster: make cluster-test)
+# What the cluster needs of Go is built meanwhile, behind everything else: nothing where it was built before.
+test: lint ## Lint, types, import contracts, every test on every server and on a cluster (with ARGS: those tests alone)
+ifdef ARGS
 	python -m tests.servers run python -m pytest $(ARGS)
+else
+	nice python -m tests.cluster programs & $(SERVERS_TEST); failed=$$?; wait; exit $$failed
+	$(CLUSTER_TEST)
+endif
 
 lint: $(READY) ## Style, types, import contracts, lock
 	ruff check .
