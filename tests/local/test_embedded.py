@@ -41,8 +41,10 @@ def test_comes_back_after_a_crash(tmp_path: Path) -> None:
         assert ask(again, "SELECT one FROM kept") == [(1,)]
 
 
-def test_a_folder_with_a_long_path_will_do(tmp_path: Path) -> None:
-    deep = tmp_path / ("long" * 20) / ("long" * 20)
+@pytest.mark.parametrize("length", [embedded.LONGEST_SOCKET, embedded.LONGEST_SOCKET + 1, 200])
+def test_a_folder_with_a_path_as_long_as_a_socket_may_have_or_longer_will_do(tmp_path: Path, length: int) -> None:
+    missing = length - len(bytes(tmp_path / "x" / embedded.FOLDER)) + 1
+    deep = tmp_path / ("x" * missing)
     with embedded.running(deep) as settings:
         assert ask(settings, "SELECT 1") == [(1,)]
 

