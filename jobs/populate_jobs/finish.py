@@ -6,18 +6,20 @@ Before a failure or a release is recorded the target is asked: a key that is the
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .blob import pack_text
 from .errors import TableMissing
-from .retry import RetryPolicy, backoff, worth_retrying
+from .retry import KILLED, RetryPolicy, backoff, worth_retrying
 from .table import JobsTable
 from .types import Failure, Key, Outcome, Reservation
 
 MESSAGE_LENGTH = 2047
 TRUNCATED = "...truncated"
 MADE_NOTHING = "make inserted nothing"
+SUSPECT = "Suspect: "
+"""Begins the message of a row that is to be made alone: its worker was killed while it held it."""
 
 _Identity = tuple[Any, ...]
 
@@ -49,8 +51,8 @@ def complete(
 def fail(jobs: JobsTable, reservation: Reservation, failure: Failure, policy: RetryPolicy) -> Outcome:
     """Records that `make` failed: RETRY with a back-off while attempts are left, else ERROR.
 
-    MADE where the target has the key after all, VANISHED where its key has left key_source, LOST where the row was
-    taken away.
+    What was killed is a suspect when it is tried again. MADE where the target has the key after all, VANISHED where its
+    key has left key_source, LOST where the row was taken away.
     """
     owned = _owned(jobs, [reservation])
     identity = jobs.values(reservation.key)
@@ -67,29 +69,14 @@ def fail(jobs: JobsTable, reservation: Reservation, failure: Failure, policy: Re
 
 def release(jobs: JobsTable, reservations: Sequence[Reservation]) -> list[Outcome]:
     """Gives keys back, pending at once and with no attempt counted: RELEASED, MADE or LOST, in the order given."""
-    return _unless_made(jobs, reservations, Outcome.RELEASED, lambda held: _mark_released(jobs, held))
-
-
-def end(jobs: JobsTable, reservations: Sequence[Reservation], reason: str) -> list[Outcome]:
-    """Records that workers died of these keys: ERROR, MADE or LOST, in the order given."""
-    return _unless_made(
-        jobs, reservations, Outcome.ERROR, lambda held: _mark_ended(jobs, held, Outcome.ERROR, shortened(reason))
-    )
-
-
-def _unless_made(
-    jobs: JobsTable,
-    reservations: Sequence[Reservation],
-    outcome: Outcome,
-    change: Callable[[Sequence[Reservation]], object],
-) -> list[Outcome]:
     owned = _owned(jobs, reservations)
     made = [held for held in reservations if owned.get(jobs.values(held.key))]
     unmade = [held for held in reservations if owned.get(jobs.values(held.key)) is False]
     _record_made(jobs, made, None)
     if unmade:
-        change(unmade)
-    outcomes = {True: Outcome.MADE, False: outcome, None: Outcome.LOST}
+        condition, args = jobs.fenced(unmade)
+        jobs.run("mark_released", args, fenced=condition)
+    outcomes = {True: Outcome.MADE, False: Outcome.RELEASED, None: Outcome.LOST}
     return [outcomes[owned.get(jobs.values(held.key))] for held in reservations]
 
 
@@ -146,6 +133,8 @@ def _record_failure(jobs: JobsTable, held: Reservation, failure: Failure, policy
         delay = backoff(policy, _attempts(jobs, held.key) + 1, random.random())
     if delay is None:
         return Outcome.ERROR if _mark_ended(jobs, [held], Outcome.ERROR, message, stack) else Outcome.LOST
+    if failure.exception in KILLED:
+        message = shortened(SUSPECT + failure.message)
     condition, args = jobs.fenced([held])
     if not jobs.run("mark_retry", [delay, message, stack, *args], fenced=condition).rowcount:
         return Outcome.LOST
@@ -157,11 +146,6 @@ def _attempts(jobs: JobsTable, key: Key) -> int:
     """How often the key has failed so far."""
     rows = jobs.run("attempts", [jobs.name, jobs.hash(key)]).rows
     return int(rows[0][0]) if rows else 0
-
-
-def _mark_released(jobs: JobsTable, reservations: Sequence[Reservation]) -> None:
-    condition, args = jobs.fenced(reservations)
-    jobs.run("mark_released", args, fenced=condition)
 
 
 def _mark_ended(

@@ -13,12 +13,10 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from .finish import SUSPECT
 from .frontier import Position
 from .table import JobsTable
 from .types import Holder, Key, Reservation
-
-SUSPECT = "Suspect: "
-"""Begins the message of a row that was held by a worker that was killed."""
 
 _CANDIDATES_PER_KEY = 4
 _CANDIDATES_LEAST = 32

@@ -9,7 +9,11 @@ from typing import Any
 
 from .types import Failure
 
+KILLED = ("SIGKILL", "WorkerKilled")
+"""Names for the end of a runner, and of a whole worker, that somebody killed: most often the kernel, for memory."""
+
 TRANSIENT = (
+    *KILLED,
     "LostConnectionError",
     "*(1205,*",
     "*(1213,*",
@@ -22,7 +26,7 @@ TRANSIENT = (
     "*server closed the connection*",
     "*terminating connection due to*",
 )
-"""What is worth another try without anybody saying so: the database was busy or away, not the key at fault."""
+"""What is worth another try without anybody saying so: the database was busy or away, or memory was short just then."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class RetryPolicy:
     backoff_seconds: float = 10.0
     max_backoff_seconds: float = 600.0
     retry_on: tuple[str, ...] = ()
-    """Besides the transient database errors; `*` is everything."""
+    """Besides transient database errors and killed workers; `*` is everything."""
     fail_on: tuple[str, ...] = ()
     """Never tried again, whatever retry_on says."""
 

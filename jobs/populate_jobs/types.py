@@ -85,7 +85,7 @@ class Recovered:
     suspects: int = 0
     """Of the released: those to be made alone next."""
     ended: int = 0
-    """Suspects that their worker died of while they were alone: now error."""
+    """Suspects that their worker died of while they were alone, once too often: now error."""
 
 
 @dataclass(frozen=True)

@@ -42,8 +42,13 @@ def worker_settings(spec: Spec) -> WorkerSettings:
         on_empty=spec.on_empty,
         keep_completed=spec.keep_completed,
         make_kwargs=dict(spec.worker.make_kwargs),
-        retry=RetryPolicy(**dataclasses.asdict(spec.retry)),
+        retry=retry_policy(spec),
     )
+
+
+def retry_policy(spec: Spec) -> RetryPolicy:
+    """When a failed key is tried again."""
+    return RetryPolicy(**dataclasses.asdict(spec.retry))
 
 
 def _plain(term: object) -> object:

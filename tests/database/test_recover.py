@@ -1,7 +1,7 @@
 """Rows whose worker is gone: given back, except what is still held, is done, or is not ours."""
 
 import pytest
-from populate_jobs import Holder, JobsTable, Recovered, complete, recover, recover_orphans, reserve
+from populate_jobs import Holder, JobsTable, Recovered, RetryPolicy, complete, recover, recover_orphans, reserve
 
 from tests.database.pipeline import ANNA, BERT, Pipeline, reserve_one, seconds, values
 
@@ -75,21 +75,28 @@ def test_a_worker_that_was_evicted_makes_no_suspects(pipeline: Pipeline, jobs: J
     assert len(reserve(jobs, BERT, 6)) == 6
 
 
-def test_a_key_that_kills_its_worker_when_alone_ends_as_error_and_no_innocent_does(
-    pipeline: Pipeline, jobs: JobsTable
+@pytest.mark.parametrize("limit", [0, 2])
+def test_a_key_that_kills_its_worker_when_alone_ends_as_error_at_its_limit_and_no_innocent_does(
+    pipeline: Pipeline, jobs: JobsTable, limit: int
 ) -> None:
-    guilty = 3
+    guilty, deaths = 3, 0
+    policy = RetryPolicy(limit, backoff_seconds=0)
     for _ in range(20):
         held = reserve(jobs, ANNA, 3)
         if not held:
             break
         if guilty in values(held):
-            recover(jobs, [ANNA.host], suspect="OOMKilled")
+            alone = held[0].suspect
+            recovered = recover(jobs, [ANNA.host], suspect="OOMKilled", policy=policy)
+            assert recovered.ended == (alone and deaths == limit)
+            deaths += alone
         else:
             pipeline.make(*values(held))
             complete(jobs, [(reservation, 1.0) for reservation in held])
     assert pipeline.statuses() == {guilty: "error"}
     assert pipeline.row(guilty)["error_message"] == "OOMKilled"
+    assert deaths == limit + 1
+    assert pipeline.attempts() == []
 
 
 def test_a_suspect_whose_worker_was_evicted_stays_a_suspect(pipeline: Pipeline, jobs: JobsTable) -> None:

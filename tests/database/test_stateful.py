@@ -29,6 +29,7 @@ from tests.database.pipeline import Pipeline
 
 KEYS = range(5)
 LIMIT = 2
+ONCE = RetryPolicy(limit=0)
 RETRYING = RetryPolicy(limit=LIMIT, backoff_seconds=0, retry_on=("*",))
 FAILURE = Failure("ValueError", "ValueError: too few beats", "Traceback")
 HOLDERS = [Holder(f"worker-{name}.test", number) for number, name in enumerate("abc")]
@@ -242,7 +243,7 @@ class Operations(RuleBasedStateMachine):
         host, kept = HOLDERS[dead].host, self.held(but)
         orphans = [row.holder for row in self.model.rows.values() if isinstance(row.holder, Reservation)]
         orphans = [held for held in orphans if held.host == host and held not in kept]
-        did = recover(self.sessions[owner], [host], suspect="OOMKilled" if killed else None, but=kept)
+        did = recover(self.sessions[owner], [host], suspect="OOMKilled" if killed else None, policy=ONCE, but=kept)
         outcomes = [self.model.recovered(held, killed) for held in orphans]
         released = outcomes.count(Outcome.RELEASED)
         assert did == Recovered(

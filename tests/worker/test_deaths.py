@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from populate_jobs import RetryPolicy
 
 from tests.servers.host import wait_until
 from tests.worker.lab import Lab
@@ -26,12 +27,22 @@ def test_a_make_that_takes_its_process_with_it_is_an_error_and_the_rest_is_made(
     lab: Lab, behaviour: str, message: str
 ) -> None:
     lab.fill("insert", "insert", behaviour, "insert", "insert")
-    with lab.worker() as worker:
+    with lab.worker(retry=RetryPolicy(limit=0)) as worker:
         lab.until_done(left={3: "error"})
         worker.stop()
     assert lab.rows() == {3: ("error", message)}
     assert lab.made() == [1, 2, 4, 5]
     assert lab.started_again() == {}
+
+
+def test_a_make_that_is_killed_alone_is_tried_again_alone_to_its_limit(lab: Lab) -> None:
+    lab.fill("killed", "insert", "insert")
+    with lab.worker(retry=RetryPolicy(limit=2, backoff_seconds=0.1)) as worker:
+        lab.until_done(left={1: "error"})
+        worker.stop()
+    assert lab.made() == [2, 3]
+    assert lab.started_again() == {1: 3}
+    assert worker.log.count("to be tried again: Runner killed by SIGKILL") == 2
 
 
 def test_a_runner_killed_from_outside_while_idle_is_started_again(lab: Lab) -> None:
@@ -135,12 +146,17 @@ def memory_group(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_make_that_uses_too_much_memory_is_killed_by_the_kernel_and_says_so(lab: Lab, memory_group: Path) -> None:
-    lab.fill("hog", "insert")
-    with lab.worker(environment={"MEMORY_GROUP": str(memory_group)}) as worker:
+    with lab.worker(retry=RetryPolicy(limit=1, backoff_seconds=0.1)) as worker:
+        worker.until_runners(1)
+        for process in (worker.process.pid, *worker.runners()):
+            (memory_group / "cgroup.procs").write_text(str(process))
+        lab.fill("hog", "insert")
         lab.until_done(left={1: "error"})
         worker.stop()
-    assert "SIGKILL, likely out of memory" in lab.rows()[1][1]
+    _, message = lab.rows()[1]
+    assert message.startswith("OOMKilled: make needs more memory than there is, a limit of 300 MiB; raise resources.")
     assert lab.made() == [2]
+    assert lab.started_again() == {1: 2}
 
 
 def alive(pid: int) -> bool:

@@ -19,11 +19,13 @@ def of_exception(error: BaseException) -> Failure:
     return Failure(name, f"{name}: {text}" if text else name, _encodable(stack))
 
 
-def of_death(exit_code: int) -> Failure:
-    """`exit_code` as subprocess gives it: negative is a signal."""
+def of_death(exit_code: int, memory: str | None = None) -> Failure:
+    """`exit_code` as subprocess gives it: negative is a signal; `memory` is what there was of it, where it ran out."""
     if exit_code >= 0:
         return Failure("RunnerExit", f"Runner exited with code {exit_code} in make (os._exit, or a fatal error)")
     name = signal_name(-exit_code)
+    if memory is not None and name == "SIGKILL":
+        return Failure(name, f"OOMKilled: make needs more memory than there is, {memory}")
     hint = ", likely out of memory: raise the worker's memory limit" if name == "SIGKILL" else ""
     return Failure(name, f"Runner killed by {name}{hint}")
 

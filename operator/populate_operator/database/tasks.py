@@ -6,7 +6,7 @@ import time
 from datetime import datetime, timezone
 
 import populate_jobs
-from populate_jobs import Connection, ErrorGroup, JobsTable, Recovered, ResolveDocument
+from populate_jobs import Connection, ErrorGroup, JobsTable, Recovered, ResolveDocument, RetryPolicy
 
 from populate_operator.plan import Refresh
 from populate_operator.plan.recovery import Recovery
@@ -39,8 +39,9 @@ def refresh(connection: Connection, document: ResolveDocument, spec: Spec) -> Re
     return Refresh(started, ended, changed.added, progress, counts, (ended - started).total_seconds())
 
 
-def recover(connection: Connection, document: ResolveDocument, recovery: Recovery) -> Recovered:
-    return populate_jobs.recover(JobsTable(connection, document), recovery.hosts, suspect=recovery.suspect)
+def recover(connection: Connection, document: ResolveDocument, recovery: Recovery, policy: RetryPolicy) -> Recovered:
+    jobs = JobsTable(connection, document)
+    return populate_jobs.recover(jobs, recovery.hosts, suspect=recovery.suspect, policy=policy)
 
 
 def recover_ending(connection: Connection, document: ResolveDocument, suffix: str) -> Recovered:

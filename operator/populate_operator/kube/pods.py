@@ -22,6 +22,7 @@ HOPELESS = frozenset({"ImagePullFailed", "PodInvalid", "WorkersFailing", "PodsRe
 """With these more workers would fare no better; without a node they may: something may be adding nodes."""
 BUSY_COST = "100"
 """What it costs to delete a pod that holds keys: those without are deleted first."""
+RAISE = "raise resources.limits.memory of the container `worker` in spec.worker.template"
 LONGEST = 400
 """Characters of a container's last words."""
 
@@ -150,7 +151,13 @@ def _cause(pod: Object) -> str | None:
     if status.get("reason"):
         return None  # Evicted, Preempting, NodeShutdown, ...: sent away by the cluster
     reason = container(pod).get("state", {}).get("terminated", {}).get("reason")
-    return "its worker was OOMKilled" if reason == "OOMKilled" else None
+    return f"its worker was OOMKilled: {_memory(pod)}; {RAISE}" if reason == "OOMKilled" else None
+
+
+def _memory(pod: Object) -> str:
+    containers = [item for item in pod.get("spec", {}).get("containers", []) if item["name"] == CONTAINER]
+    limit = next((item.get("resources", {}).get("limits", {}).get("memory") for item in containers), None)
+    return f"a limit of {limit}" if limit else "no limit but the node's memory"
 
 
 def _problem(reason: str, message: str, lasting: bool, before: Problem | None, now: datetime) -> Problem:

@@ -20,6 +20,7 @@ from populate_operator.plan.lineage import Relative
 from populate_operator.plan.recovery import Recovery
 from populate_operator.plan.scaling import pinned
 from populate_operator.plan.share import Claim
+from populate_operator.question import retry_policy
 from populate_operator.spec import PopulateJob
 
 from .answers import Answers
@@ -197,7 +198,8 @@ class Populating:
     def _recover(self, keeper: Keeper, document: ResolveDocument, recovery: Recovery) -> None:
         async def recover() -> object:
             confirmed = await self.crew.confirmed(recovery)
-            task = functools.partial(tasks.recover, document=document, recovery=confirmed)
+            policy = retry_policy(self.job.spec)
+            task = functools.partial(tasks.recover, document=document, recovery=confirmed, policy=policy)
             return await asyncio.wrap_future(keeper.login.observe.submit(task))
 
         def done(_: object) -> None:

@@ -22,7 +22,7 @@ from populate_operator.plan.latest import latest
 from populate_operator.plan.lineage import Relative
 from populate_operator.plan.scaling import pinned
 from populate_operator.plan.share import Claim
-from populate_operator.question import refusal, worker_settings
+from populate_operator.question import refusal, retry_policy, worker_settings
 from populate_operator.spec import PopulateJob
 
 from . import runs
@@ -183,7 +183,8 @@ class Populating:
     def _recover(self, document: ResolveDocument) -> None:
         assert self.plan is not None
         for recovery in self.plan.recoveries:
-            task = functools.partial(tasks.recover, document=document, recovery=recovery)
+            policy = retry_policy(self.spec)
+            task = functools.partial(tasks.recover, document=document, recovery=recovery, policy=policy)
             name = f"recover {recovery.suspect or ''}"
             submit = functools.partial(self.keeper.login.observe.submit, task)
             self._flight.start(name, submit, nothing, self.keeper.failed)

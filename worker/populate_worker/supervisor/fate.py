@@ -31,6 +31,8 @@ class Circumstances:
     """We ended the runner."""
     verdict: Failure | None = None
     """And why, where that is the key's fault."""
+    memory: str | None = None
+    """How much there is, where the kernel has just killed for want of it."""
     in_company: bool = False
     """Other keys were being made in the same memory."""
 
@@ -52,7 +54,7 @@ def after_death(exit_code: int, seen: Circumstances) -> tuple[Fate, Failure | No
         return (Fate.FAILED, seen.verdict) if seen.verdict else (Fate.GIVEN_BACK, None)
     if seen.stage > Stage.WORK and exit_code in _BY_OTHERS:
         return Fate.GIVEN_BACK, None
-    failure = failures.of_death(exit_code)
+    failure = failures.of_death(exit_code, seen.memory)
     if exit_code == -signal.SIGKILL and seen.in_company:
         return Fate.SUSPECTED, failure
     return Fate.FAILED, failure

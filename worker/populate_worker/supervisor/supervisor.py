@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from populate_jobs import Assignment, Connection, Failure, Reservation
 from populate_jobs.errors import LoginRefused, MissingGrant, ServerUnsuitable, TableMissing
@@ -13,7 +14,7 @@ from populate_worker import failures
 from populate_worker.exit_codes import ExitCode
 from populate_worker.messages import Broken, Ended, Message, Ready, Report, describe
 
-from . import fate, restarts
+from . import fate, memory, restarts
 from .assignment_file import AssignmentFile, same_runners
 from .crew import Crew
 from .drain import Stage, Stop
@@ -60,7 +61,8 @@ class Supervisor:
         self._crew = Crew(loop, environment, self._report, self._ended, write)
         self._hand = Hand(self._crew)
         self._settlement = Settlement(self._queue, self._assignment.settings, self.metrics.outcome, self._unwritten)
-        self._supply = Supply(self._queue, host, self._deliver, self._held)
+        self._supply = Supply(self._queue, host, lambda: self._assignment.settings.retry, self._deliver, self._held)
+        self._memory = memory.look()
         loop.on_readable(self._queue.fileno(), self._hear, urgent=True)
         self._show_metrics()
 
@@ -230,7 +232,7 @@ class Supervisor:
     def _ended(self, runner: RunnerProcess, exit_code: int) -> None:
         self._hand.inherit(runner)
         if runner.running:
-            seen = self._circumstances(runner, runner.running.number)
+            seen = replace(self._circumstances(runner, runner.running.number), memory=self._killed_for_memory())
             self._conclude(runner.running.reservation, 0.0, fate.after_death(exit_code, seen))
         elif runner.retired or runner.terminated_at is not None:
             return
@@ -240,11 +242,15 @@ class Supervisor:
             log.error("%d runners in a row ended before they had begun a key", self._crew.failed_starts)
             self.stop(ExitCode.RUNNER_BROKEN)
 
+    def _killed_for_memory(self) -> str | None:
+        before, self._memory = self._memory, memory.look()
+        return f"{self._memory}; {memory.RAISE}" if memory.killed(before, self._memory) else None
+
     def _circumstances(self, runner: RunnerProcess, number: int) -> Circumstances:
         terminated = runner.terminated_at is not None
         verdict = runner.verdict if number == runner.condemned else None
         in_company = any(other is not runner and other.running for other in self._crew)
-        return Circumstances(self._stage(time.monotonic()), terminated, verdict, in_company)
+        return Circumstances(self._stage(time.monotonic()), terminated, verdict, in_company=in_company)
 
     def _conclude(self, reservation: Reservation, seconds: float, fated: tuple[Fate, Failure | None]) -> None:
         match fated:

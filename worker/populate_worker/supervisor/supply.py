@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from populate_jobs import Holder, JobsTable, Recovered, Reservation, due, recover, reserve
+from populate_jobs import Holder, JobsTable, Recovered, Reservation, RetryPolicy, due, recover, reserve
 from populate_jobs.errors import PopulateError, TableMissing
 
-from . import idle
+from . import idle, memory
 from .queue_thread import QueueThread, Work
 
 log = logging.getLogger(__name__)
@@ -31,9 +31,6 @@ class Strays:
     suspect: str | None = None
 
 
-PREDECESSOR = Strays("its worker died without giving it back")
-
-
 class Supply:
     """Begins by giving back what an earlier worker of the same name left reserved."""
 
@@ -41,6 +38,7 @@ class Supply:
         self,
         queue: QueueThread,
         host: str,
+        policy: Callable[[], RetryPolicy],
         deliver: Callable[[list[Reservation]], None],
         held: Callable[[], Sequence[Reservation]],
     ) -> None:
@@ -52,9 +50,11 @@ class Supply:
         """Whether the last question was, and there was one."""
         self.error: PopulateError | None = None
         """Why it was not."""
-        self.strays: Strays | None = PREDECESSOR
+        self.strays: Strays | None = _of_a_predecessor()
+        self._first = self.strays
         self._queue = queue
         self._host = host
+        self._policy = policy
         self._deliver = deliver
         self._held = held
         self._scarce_since: float | None = None
@@ -64,7 +64,7 @@ class Supply:
     @property
     def owes(self) -> bool:
         """Whether there is an answer to wait for, or something in our name to give back."""
-        return self.asking or self.strays not in (None, PREDECESSOR)
+        return self.asking or self.strays not in (None, self._first)
 
     def give_back_strays(self, suspect: str | None = None) -> None:
         """At the next look, which is now."""
@@ -83,9 +83,13 @@ class Supply:
             self._ask(due, self._seen, None)
 
     def _recover(self, strays: Strays) -> None:
-        held = tuple(self._held())
+        held, policy = tuple(self._held()), self._policy()
         self.strays = None
-        self._ask(lambda jobs: recover(jobs, [self._host], suspect=strays.suspect, but=held), self._recovered, strays)
+
+        def work(jobs: JobsTable) -> Recovered:
+            return recover(jobs, [self._host], suspect=strays.suspect, policy=policy, but=held)
+
+        self._ask(work, self._recovered, strays)
 
     def _reserve(self, n: int, alone: bool) -> None:
         host, pid, version = self._host, os.getpid(), self.version
@@ -141,3 +145,8 @@ class Supply:
         if self._scarce_since is None:
             self._scarce_since = now
         self.next_look = now + idle.pause(now - self._scarce_since, random.random(), now - self._asked_at)
+
+
+def _of_a_predecessor() -> Strays:
+    """Of an earlier container in the same pod: they do not go without giving back what they hold unless killed."""
+    return Strays(f"its worker was killed while it made this key, likely OOMKilled: {memory.look()}; {memory.RAISE}")
