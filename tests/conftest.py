@@ -6,8 +6,13 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.servers import NAMES, Server, Unavailable, borrow, serve
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 _LEFT_OUT = pytest.StashKey[dict[str, str]]()
 
