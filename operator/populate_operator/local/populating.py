@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from populate_jobs.errors import PopulateError
 
 from populate_operator.database import tasks
 from populate_operator.database.flight import Flight
-from populate_operator.database.keeper import Keeper, Watch, nothing
+from populate_operator.database.keeper import Keeper, Watch
 from populate_operator.plan import Observation, Plan, Previous, Problem, Queue, Resolved, Tally, Upstream, plan
 from populate_operator.plan.agenda import Step
 from populate_operator.plan.latest import latest
@@ -58,6 +58,8 @@ class Populating:
         self._tallied: Tally | None = None
         self._judged: Queue | None = None
         self._dead_runs: frozenset[str] = frozenset()
+        self._recovering: frozenset[str] = frozenset()
+        """Hosts whose rows are being given back: that is said, and done, once."""
 
     # Seeing
 
@@ -88,7 +90,7 @@ class Populating:
             replicas=self._replicas,
             workers=self.crew.workers,
             worker_problem=self.crew.problem,
-            alive=alive,
+            alive=alive | self._recovering,
             deaths={**dict.fromkeys(self._dead_runs), **deaths},
             upstream=upstream,
             applied_priority=self.keeper.applied_priority,
@@ -185,9 +187,19 @@ class Populating:
         for recovery in self.plan.recoveries:
             policy = retry_policy(self.spec)
             task = functools.partial(tasks.recover, document=document, recovery=recovery, policy=policy)
-            name = f"recover {recovery.suspect or ''}"
-            submit = functools.partial(self.keeper.login.observe.submit, task)
-            self._flight.start(name, submit, nothing, self.keeper.failed)
+            self._give_back(frozenset(recovery.hosts), functools.partial(self.keeper.login.observe.submit, task))
+
+    def _give_back(self, hosts: frozenset[str], submit: Callable[[], Future[Recovered]]) -> None:
+        def done(_: Recovered) -> None:
+            self._recovering -= hosts
+            self.keeper.released(hosts)
+
+        def failed(error: BaseException) -> None:
+            self._recovering -= hosts
+            self.keeper.failed(error)
+
+        self._recovering |= hosts
+        self._flight.start(f"recover {sorted(hosts)}", submit, done, failed)
 
     def _was_resolved(self, document: ResolveDocument, now: datetime) -> None:
         self.resolved = Resolved(document, self._generation, now)
