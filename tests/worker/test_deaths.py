@@ -73,7 +73,7 @@ def test_a_make_killed_in_company_is_made_again_alone(lab: Lab) -> None:
 
 def test_a_make_that_is_killed_again_when_alone_is_an_error(lab: Lab) -> None:
     lab.fill("wait", "killed")
-    with lab.worker(concurrency=2) as worker:
+    with lab.worker(concurrency=2, retry=RetryPolicy(limit=0)) as worker:
         lab.until_in_make(1)
         wait_until(lambda: lab.rows().get(2, ("", ""))[1].startswith("Suspect: "), "a suspect")
         lab.let(1)
@@ -85,7 +85,7 @@ def test_a_make_that_is_killed_again_when_alone_is_an_error(lab: Lab) -> None:
 
 def test_what_a_dead_runner_started_does_not_outlive_it(lab: Lab) -> None:
     lab.fill("leaves_a_child")
-    with lab.worker() as worker:
+    with lab.worker(retry=RetryPolicy(limit=0)) as worker:
         lab.until_done(left={1: "error"})
         child = int((lab.folder / "child").read_text())
         wait_until(lambda: not alive(child), "the child's end")
