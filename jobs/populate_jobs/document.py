@@ -37,6 +37,8 @@ class ServerIdentity:
     identity: str
     """server_uuid, or host name and port; a system identifier on PostgreSQL where it may be read."""
     time_zone: str
+    shows_connections: bool = False
+    """Whether the user sees everybody's: on MySQL and MariaDB that takes the right PROCESS."""
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def recover(
 
 
 def recover_orphans(jobs: JobsTable, older_than: float, *, but_hosts_ending: str) -> Recovered:
-    """Gives back what foreign clients reserved more than `older_than` seconds ago."""
+    """Gives back what foreign clients reserved more than `older_than` seconds ago, unless their connection is seen."""
     rows = jobs.run("orphaned", [older_than, but_hosts_ending, but_hosts_ending]).rows
     return _give_back(jobs, _reservations(jobs, rows), None, RetryPolicy())
 

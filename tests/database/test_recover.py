@@ -5,6 +5,9 @@ from populate_jobs import Holder, JobsTable, Recovered, RetryPolicy, complete, r
 
 from tests.database.pipeline import ANNA, BERT, Pipeline, reserve_one, seconds, values
 
+GONE = 0
+"""No server gives a connection this id."""
+
 
 @pytest.fixture
 def jobs(pipeline: Pipeline) -> JobsTable:
@@ -126,12 +129,20 @@ def test_rows_reserved_by_datajoint_are_not_ours_to_recover(pipeline: Pipeline, 
     assert pipeline.rows() == before
 
 
+def test_a_foreign_row_past_its_time_stays_with_a_client_that_is_connected(pipeline: Pipeline, jobs: JobsTable) -> None:
+    assert pipeline.jobs.reserve({"subject_id": 0})
+    pipeline.change(0, reserved_time=pipeline.now() - seconds(3700))
+    assert recover_orphans(jobs, 3600, but_hosts_ending=".lab.test") == Recovered()
+    assert pipeline.statuses()[0] == "reserved"
+
+
 def test_foreign_rows_past_their_time_are_given_back_and_ours_are_not(pipeline: Pipeline, jobs: JobsTable) -> None:
     for key in (0, 1):
         assert pipeline.jobs.reserve({"subject_id": key})
     ours = values(reserve(jobs, ANNA, 2))
     long_ago = pipeline.now() - seconds(3700)
-    pipeline.change(1, *ours, reserved_time=long_ago)
+    pipeline.change(1, *ours, reserved_time=long_ago, connection_id=GONE)
+    pipeline.change(0, connection_id=GONE)
     assert recover_orphans(jobs, 3600, but_hosts_ending=".lab.test") == Recovered(released=1)
     statuses = pipeline.statuses()
     assert (statuses[0], statuses[1]) == ("reserved", "pending")
@@ -141,7 +152,7 @@ def test_foreign_rows_past_their_time_are_given_back_and_ours_are_not(pipeline: 
 def test_foreign_rows_outside_the_restriction_are_left_to_others(pipeline: Pipeline, jobs: JobsTable) -> None:
     for key in (0, 1):
         assert pipeline.jobs.reserve({"subject_id": key})
-    pipeline.change(0, 1, reserved_time=pipeline.now() - seconds(3700))
+    pipeline.change(0, 1, reserved_time=pipeline.now() - seconds(3700), connection_id=GONE)
     restricted = pipeline.session("subject_id = 1")
     assert recover_orphans(restricted, 3600, but_hosts_ending=".lab.test") == Recovered(released=1)
     assert pipeline.statuses()[0] == "reserved"
@@ -149,7 +160,7 @@ def test_foreign_rows_outside_the_restriction_are_left_to_others(pipeline: Pipel
 
 def test_a_foreign_row_that_the_target_has_is_completed(pipeline: Pipeline, jobs: JobsTable) -> None:
     assert pipeline.jobs.reserve({"subject_id": 0})
-    pipeline.change(0, reserved_time=pipeline.now() - seconds(3700))
+    pipeline.change(0, reserved_time=pipeline.now() - seconds(3700), connection_id=GONE)
     pipeline.make(0)
     assert recover_orphans(jobs, 3600, but_hosts_ending=".lab.test") == Recovered(completed=1)
     assert 0 not in pipeline.statuses()

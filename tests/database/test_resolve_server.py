@@ -8,7 +8,8 @@ import pytest
 from populate_jobs import Connection, connect
 from populate_worker.resolving.server import identify
 
-from tests.database.pipeline import settings
+from tests.database.pipeline import Pipeline, settings
+from tests.database.users import user
 from tests.servers import Server
 
 NOW = datetime.datetime(2026, 3, 1, tzinfo=datetime.timezone.utc)
@@ -38,6 +39,15 @@ def test_a_server_is_the_same_under_another_name_and_in_another_session(server, 
             found, warnings = identify(connection, NOW)
             assert found.identity == expected(server)
             assert (found.version, found.time_zone.rpartition("/")[2], warnings) == (queue.version, "UTC", [])
+
+
+def test_who_sees_the_connections_of_others_is_known(pipeline: Pipeline) -> None:
+    with user(pipeline) as login:
+        queue = pipeline.connect(**login)
+        assert identify(queue, NOW)[0].shows_connections is (pipeline.server.backend == "postgresql")
+        if pipeline.server.backend == "mysql":
+            pipeline.execute(f"GRANT PROCESS ON *.* TO '{login['user']}'@'%%'", [])
+            assert identify(queue, NOW)[0].shows_connections
 
 
 def test_without_the_system_identifier_a_database_is_known_by_address(server, schema_name):

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 from populate_jobs import ErrorGroup
-from populate_operator.plan import Queue, Upstream
+from populate_operator.plan import Queue, Resolved, Upstream
 from populate_operator.plan.completion import Outcome
 from populate_operator.plan.conditions import Condition, conditions
 from populate_operator.spec import Spec
 
-from tests.unit.planning import DOCUMENT, ONCE, SPEC, a_problem, a_tally, host, seen, workers
+from tests.unit.planning import DOCUMENT, NOW, ONCE, SPEC, a_problem, a_tally, host, seen, workers
 
 SUSPENDED = replace(SPEC, suspend=True)
 
@@ -124,7 +124,19 @@ def test_failing_keys_show_the_most_frequent_error_and_leave_ready_alone() -> No
 def test_foreign_rows_are_named_and_ours_are_not_among_them() -> None:
     queue = Queue(0, {"rig-1": 2, host("a"): 5, "rig-2": 1, "rig-3": 1, "rig-4": 1})
     found = judged(queue=queue, workers=workers("a"))
-    assert found["ForeignReservations"].message == "5 keys reserved by rig-1, rig-2, rig-3, ..."
+    assert found["ForeignReservations"].message.startswith("5 keys reserved by rig-1, rig-2, rig-3, ...; left alone")
+
+
+@pytest.mark.parametrize(
+    ("shown", "when"),
+    [(True, "if their connection is gone"), (False, "the database user has no right (PROCESS) to see")],
+)
+def test_when_foreign_rows_are_given_back_is_said(shown: bool, when: str) -> None:
+    document = replace(DOCUMENT, server=replace(DOCUMENT.server, shows_connections=shown))
+    spec = replace(SPEC, orphan_timeout_seconds=7200)
+    found = judged(spec, queue=Queue(0, {"rig-1": 1}), resolved=Resolved(document, 1, NOW))
+    assert "given back 7200 s after they were reserved" in found["ForeignReservations"].message
+    assert when in found["ForeignReservations"].message
 
 
 def test_warnings_of_resolve_are_shown() -> None:

@@ -148,12 +148,14 @@ FROM {jobs}
 WHERE status = 'reserved' AND host IN ({hosts})
 
 -- name: orphaned
--- The fences of rows reserved long ago by hosts that are not ours.
+-- The fences of rows reserved long ago by hosts that are not ours, whose connection is not seen: without the right
+-- PROCESS a user sees only connections of its own.
 SELECT {key}, host, pid, connection_id, reserved_time, error_message
 FROM {jobs}
 WHERE status = 'reserved' AND {restriction}
   AND reserved_time < CURRENT_TIMESTAMP(3) - INTERVAL %s SECOND
   AND RIGHT(host, CHAR_LENGTH(%s)) <> %s
+  AND connection_id NOT IN (SELECT id FROM information_schema.processlist)
 
 -- name: count_attempt
 INSERT INTO {attempts} (jobs_table, key_hash, attempts, last_failed)

@@ -136,12 +136,13 @@ FROM {jobs}
 WHERE status = 'reserved' AND host IN ({hosts})
 
 -- name: orphaned
--- The fences of rows reserved long ago by hosts that are not ours.
+-- The fences of rows reserved long ago by hosts that are not ours, whose connection is gone.
 SELECT {key}, host, pid, connection_id, reserved_time, error_message
 FROM {jobs}
 WHERE status = 'reserved' AND {restriction}
   AND reserved_time < LOCALTIMESTAMP(3) - %s * INTERVAL '1 second'
   AND right(host, char_length(%s)) <> %s
+  AND connection_id NOT IN (SELECT pid FROM pg_stat_activity WHERE pid IS NOT NULL)
 
 -- name: count_attempt
 INSERT INTO {attempts} AS p (jobs_table, key_hash, attempts, last_failed)

@@ -26,7 +26,7 @@ class Condition:
 
 def conditions(spec: Spec, seen: Observation, outcome: Outcome | None) -> tuple[Condition, ...]:
     ready = _ready(spec, seen, outcome)
-    found = [ready, _resolved(seen), _database(seen), _failing(seen), _foreign(seen)]
+    found = [ready, _resolved(seen), _database(seen), _failing(seen), _foreign(spec, seen)]
     if not ready.status:
         found.append(
             Condition("Stalled" if _stalled(seen, outcome) else "Reconciling", True, ready.reason, ready.message)
@@ -119,7 +119,8 @@ def _failing(seen: Observation) -> Condition | None:
     return Condition("JobsFailing", True, "KeysFailed", f"{some(failed, 'key')} failed{often}")
 
 
-def _foreign(seen: Observation) -> Condition | None:
+def _foreign(spec: Spec, seen: Observation) -> Condition | None:
+    """What nobody of ours may give back, or not before its time."""
     if seen.queue is None:
         return None
     held = foreign(seen)
@@ -127,9 +128,17 @@ def _foreign(seen: Observation) -> Condition | None:
         return Condition("ForeignReservations", False, "NoneHeld", "no other client holds rows")
     hosts = sorted(held)
     named = ", ".join(hosts[:HOSTS_NAMED]) + (", ..." if len(hosts) > HOSTS_NAMED else "")
-    return Condition(
-        "ForeignReservations", True, "HeldElsewhere", f"{some(sum(held.values()), 'key')} reserved by {named}"
-    )
+    message = f"{some(sum(held.values()), 'key')} reserved by {named}; {_until_when(spec, seen)}"
+    return Condition("ForeignReservations", True, "HeldElsewhere", message)
+
+
+def _until_when(spec: Spec, seen: Observation) -> str:
+    if spec.orphan_timeout_seconds is None:
+        return "left alone, unless spec.orphanTimeoutSeconds says how long"
+    after = f"given back {spec.orphan_timeout_seconds:g} s after they were reserved"
+    if seen.resolved is not None and seen.resolved.document.server.shows_connections:
+        return f"{after}, if their connection is gone"
+    return f"{after}; the database user has no right (PROCESS) to see whether their connection is gone"
 
 
 def some(count: int, noun: str) -> str:

@@ -12,6 +12,11 @@ _SERVER_UUID = "SHOW VARIABLES LIKE 'server_uuid'"
 _DESCRIBE_MYSQL = """
 SELECT @@hostname, @@port, IF(@@session.time_zone = 'SYSTEM', @@system_time_zone, @@session.time_zone), {local_times}
 """
+# Rights that come by a role are not listed; then less is promised than could be.
+_MAY_SEE_CONNECTIONS = """
+SELECT COUNT(*) FROM information_schema.user_privileges
+WHERE privilege_type = 'PROCESS' AND grantee = CONCAT('''', REPLACE(CURRENT_USER(), '@', '''@'''), '''')
+"""
 _SYSTEM_IDENTIFIER = "SELECT system_identifier FROM pg_control_system()"
 _DESCRIBE_POSTGRESQL = """
 SELECT oid, current_setting('TimeZone'), {local_times} FROM pg_database WHERE datname = current_database()
@@ -27,11 +32,13 @@ def identify(connection: Connection, now: datetime.datetime) -> tuple[ServerIden
     """The server's identity, and warnings about it."""
     if connection.backend == "mysql":
         identity, zone, local = _mysql(connection, _months(now))
+        shows_connections = bool(connection.execute(_MAY_SEE_CONNECTIONS).rows[0][0])
     else:
         identity, zone, local = _postgresql(connection, _months(now))
+        shows_connections = True
     offsets = {time - utc for time, utc in zip(local, _months(now), strict=True)}
     warnings = [_DAYLIGHT_SAVING.format(zone=zone)] if len(offsets) > 1 else []
-    return ServerIdentity(connection.version, identity, zone), warnings
+    return ServerIdentity(connection.version, identity, zone, shows_connections), warnings
 
 
 def _mysql(connection: Connection, months: list[datetime.datetime]) -> tuple[str, str, tuple[Any, ...]]:
