@@ -11,6 +11,7 @@ import dataclasses
 import os
 import uuid
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 from datajoint.errors import LostConnectionError
@@ -18,6 +19,7 @@ from datajoint.jobs import _get_job_version
 from populate_jobs import DatabaseSettings, Failure
 
 from . import failures
+from .messages import LOGIN_FOLDER
 from .resolving.locate import import_auto_populated
 from .resolving.login import log_in
 
@@ -48,6 +50,7 @@ class AutoPopulated:
         if self._is_lost():
             with contextlib.suppress(Exception):
                 self._connection.close()
+            self._read_login_anew()
             self._connection.connect()
         if self._connection.in_transaction:
             self._connection.cancel_transaction()
@@ -58,6 +61,14 @@ class AutoPopulated:
         if isinstance(error, Exception) and self._is_lost():
             return dataclasses.replace(failure, exception=LostConnectionError.__name__)
         return failure
+
+    def _read_login_anew(self) -> None:
+        """DataJoint connects again as it did first; a mounted Secret may have changed since."""
+        if folder := os.environ.get(LOGIN_FOLDER):
+            now = DatabaseSettings.from_folder(Path(folder))
+            self._connection.conn_info |= {
+                "host": now.host, "port": now.port, "user": now.user, "passwd": now.password
+            }  # fmt: skip
 
     def _is_lost(self) -> bool:
         """DataJoint's own is_connected says yes to a session that is gone."""

@@ -15,6 +15,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 from populate_jobs import Failure
 
+LOGIN_FOLDER = "POPULATE_DATABASE_FOLDER"
+"""The variable that tells a runner where the Secret is mounted."""
+
 LONGEST = 192 * 1024
 """Bytes in a packet; a Unix socket's default buffer holds one such."""
 

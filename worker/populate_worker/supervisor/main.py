@@ -14,6 +14,7 @@ from pathlib import Path
 from populate_jobs import Connection, DatabaseSettings, connect
 
 from populate_worker.exit_codes import ExitCode
+from populate_worker.messages import LOGIN_FOLDER
 
 from . import endpoints
 from .assignment_file import AssignmentFile
@@ -48,7 +49,7 @@ def run(options: Options) -> ExitCode:
         AssignmentFile(options.assignment),
         options.host,
         connect=lambda: _connect(options),
-        environment=lambda: {**os.environ, **_settings(options).to_environment()},
+        environment=lambda: _environment(options),
         write=_writer(lambda: supervisor.stop()),
     )
     supervisor.metrics.watch(
@@ -65,6 +66,12 @@ def _settings(options: Options) -> DatabaseSettings:
     if options.database is None:
         return DatabaseSettings.from_environment(os.environ)
     return DatabaseSettings.from_folder(options.database)
+
+
+def _environment(options: Options) -> dict[str, str]:
+    """A runner's: with the login as it is now, and where to look when it is good no longer."""
+    folder = {} if options.database is None else {LOGIN_FOLDER: str(options.database)}
+    return {**os.environ, **_settings(options).to_environment(), **folder}
 
 
 def _connect(options: Options) -> Connection:

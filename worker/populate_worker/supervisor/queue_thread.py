@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from populate_jobs import Connection, JobsTable, ResolveDocument, probe
-from populate_jobs.errors import Contended, DatabaseUnreachable, PopulateError
+from populate_jobs.errors import Contended, DatabaseUnreachable, LoginRefused, PopulateError
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +86,10 @@ class QueueThread:
                 failed: PopulateError = error
             except Contended as error:
                 failed = error
+            except LoginRefused as error:
+                if not self.connects:
+                    return error
+                failed = DatabaseUnreachable(f"a login that was good is refused; has the password changed? {error}")
             except Exception as error:  # noqa: BLE001 the loop's to judge
                 return error
             if not request.insist or self._abandoned.is_set():
