@@ -113,8 +113,17 @@ class Lab:
         found = self.execute(f"SELECT item, status, error_message FROM {self.document().jobs} ORDER BY item")
         return {item: (status, message) for item, status, message in found}
 
+    def jobs_table(self) -> list[tuple[Any, ...]]:
+        """All of it, with every column."""
+        return self.execute(f"SELECT * FROM {self.document().jobs} ORDER BY item")
+
     def made(self) -> list[int]:
         return [item for (item,) in self.execute(f"SELECT item FROM {self.document().target} ORDER BY item")]
+
+    def pid_of(self, item: int) -> int:
+        """The process whose row the target has."""
+        ((pid,),) = self.execute(f"SELECT pid FROM {self.document().target} WHERE item = {item}")
+        return int(pid)
 
     def ledger(self) -> list[tuple[str, int, int]]:
         """What makes noted: `start` or `return`, item, process."""
@@ -126,16 +135,24 @@ class Lab:
         """How often each item was started."""
         return dict(collections.Counter(item for what, item, _ in self.ledger() if what == "start"))
 
+    def makers(self) -> dict[int, list[int]]:
+        """The processes that started each item, in order."""
+        makers: dict[int, list[int]] = {}
+        for what, item, pid in self.ledger():
+            if what == "start":
+                makers.setdefault(item, []).append(pid)
+        return makers
+
     def started_again(self) -> dict[int, int]:
         return {item: times for item, times in self.starts().items() if times > 1}
 
     def until_in_make(self, item: int) -> None:
         wait_until((self.folder / f"in-{item}").exists, f"item {item} in make")
 
-    def let(self, *items: int) -> None:
-        """Ends the waiting of these items' makes."""
+    def let(self, *items: int, process: int | None = None) -> None:
+        """Ends the waiting of these items' makes, in this process alone where one is named."""
         for item in items:
-            (self.folder / f"go-{item}").touch()
+            (self.folder / (f"go-{item}" if process is None else f"go-{item}-{process}")).touch()
 
     def until_done(self, *, left: dict[int, str] | None = None) -> None:
         """Until every key is made and its row gone, but for rows that end in these statuses."""
@@ -207,6 +224,21 @@ class Worker:
         """Ctrl-C: to the whole process group."""
         os.killpg(self.process.pid, signal.SIGINT)
 
+    def suspend(self) -> None:
+        """Supervisor and runners stand still, as on a machine that is paused."""
+        self._signal_all(signal.SIGSTOP)
+        wait_until(lambda: all(_stands_still(pid) for pid in self._processes()), "a worker that stands still")
+
+    def resume(self) -> None:
+        self._signal_all(signal.SIGCONT)
+
+    def _processes(self) -> list[int]:
+        return [self.process.pid, *self.runners()]
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        for pid in self._processes():
+            os.kill(pid, number)
+
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
@@ -247,3 +279,7 @@ class Worker:
         new = self.assignment.with_suffix(".new")
         new.write_text(assignment.to_json())
         new.rename(self.assignment)
+
+
+def _stands_still(pid: int) -> bool:
+    return psutil.Process(pid).status() == psutil.STATUS_STOPPED

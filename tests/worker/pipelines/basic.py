@@ -57,9 +57,10 @@ def note(what, key):
 
 
 def meet(key):
-    """Makes the file in-ITEM and waits for go-ITEM."""
+    """Makes the file in-ITEM and waits for go-ITEM, or for go-ITEM-PROCESS where it alone is to go on."""
     (folder / f"in-{key['item']}").touch()
-    while not (folder / f"go-{key['item']}").exists():
+    ours = folder / f"go-{key['item']}", folder / f"go-{key['item']}-{os.getpid()}"
+    while not any(go.exists() for go in ours):
         time.sleep(0.01)
 
 
