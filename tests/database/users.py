@@ -4,12 +4,23 @@ import contextlib
 import dataclasses
 import uuid
 from collections.abc import Iterator
+from typing import Any, Protocol
 
-from tests.database.pipeline import Login, Pipeline
+from tests.database.pipeline import Login
 from tests.servers import Server
 
 PASSWORD = "fewer-rights"
 WORKER_RIGHTS = "SELECT, INSERT, UPDATE, DELETE"
+
+
+class Pipeline(Protocol):
+    """A schema on a server, as its administrator sees it."""
+
+    server: Server
+    schema: str
+
+    def quoted(self, name: str) -> str: ...
+    def execute(self, sql: str) -> list[tuple[Any, ...]]: ...
 
 
 @contextlib.contextmanager
@@ -30,9 +41,9 @@ def user(pipeline: Pipeline, rights: str = WORKER_RIGHTS, *, on: str = "") -> It
 @contextlib.contextmanager
 def _created(pipeline: Pipeline, name: str) -> Iterator[str]:
     if pipeline.server.backend == "mysql":
-        pipeline.execute(f"CREATE USER '{name}'@'%%' IDENTIFIED BY '{PASSWORD}'", [])
+        pipeline.execute(f"CREATE USER '{name}'@'%' IDENTIFIED BY '{PASSWORD}'")
         yield f"'{name}'@'%'"
-        pipeline.execute(f"DROP USER '{name}'@'%%'", [])
+        pipeline.execute(f"DROP USER '{name}'@'%'")
     else:
         pipeline.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{PASSWORD}'")
         yield name

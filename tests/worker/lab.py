@@ -101,6 +101,11 @@ class Lab:
         }[self.server.backend]
         self.execute(f"UPDATE {self.document().jobs} SET scheduled_time = {earlier} WHERE item >= {first}")
 
+    def end_session(self, session: int) -> None:
+        """From the server's side."""
+        statement = {"mysql": "KILL {}", "postgresql": "SELECT pg_terminate_backend({})"}[self.server.backend]
+        self.execute(statement.format(session))
+
     def declare_again(self) -> None:
         """The jobs table, as resolve does."""
         self._resolve("")
@@ -116,6 +121,9 @@ class Lab:
     def jobs_table(self) -> list[tuple[Any, ...]]:
         """All of it, with every column."""
         return self.execute(f"SELECT * FROM {self.document().jobs} ORDER BY item")
+
+    def items(self) -> list[int]:
+        return [item for (item,) in self.execute(f"SELECT item FROM {self.name('item')} ORDER BY item")]
 
     def made(self) -> list[int]:
         return [item for (item,) in self.execute(f"SELECT item FROM {self.document().target} ORDER BY item")]
@@ -168,6 +176,7 @@ class Lab:
         host: str = "w1.lab.test",
         environment: dict[str, str] | None = None,
         assignment: Assignment | None = None,
+        database: Path | None = None,
         piped: bool = False,
         **settings: Any,
     ) -> Iterator["Worker"]:
@@ -176,6 +185,7 @@ class Lab:
         file, log = self.folder / f"{host}-{port}.json", self.folder / f"{host}-{port}.log"
         file.write_text((assignment or self.assignment(**settings)).to_json())
         command = [sys.executable, "-m", "populate_worker", "run", "--assignment", str(file), "--host", host]
+        command += ["--database", str(database)] if database else []
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [*command, "--http", f"127.0.0.1:{port}"],

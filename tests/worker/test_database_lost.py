@@ -67,7 +67,7 @@ def test_the_runners_session_is_killed_on_the_server(lab: Lab) -> None:
     lab.fill("lose_connection", "insert")
     with lab.worker(retry=SOON) as worker:
         lab.until_in_make(1)
-        kill(lab, int((lab.folder / "session-1").read_text()))
+        lab.end_session(int((lab.folder / "session-1").read_text()))
         lab.let(1)
         lab.until_done()
         worker.stop()
@@ -80,7 +80,7 @@ def test_the_supervisors_session_is_killed_on_the_server(lab: Lab) -> None:
     with lab.worker() as worker:
         lab.until_in_make(1)
         ((session,),) = lab.execute(f"SELECT connection_id FROM {lab.document().jobs} WHERE item = 1")
-        kill(lab, session)
+        lab.end_session(session)
         lab.let(1)
         lab.until_done()
         worker.stop()
@@ -106,8 +106,3 @@ def test_a_login_that_is_refused_ends_the_worker(lab: Lab, variable: str) -> Non
     with lab.worker(environment={variable: "wrong"}) as worker:
         assert worker.exit_code() == 3
         assert "the server refuses to let this worker work" in worker.log
-
-
-def kill(lab: Lab, session: int) -> None:
-    statement = {"mysql": "KILL {}", "postgresql": "SELECT pg_terminate_backend({})"}[lab.server.backend]
-    lab.execute(statement.format(session))

@@ -1,0 +1,92 @@
+"""The database answers and refuses: it is read-only, it is full, the password is another one. Nobody pays for that."""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+
+import psycopg
+import pymysql
+import pytest
+from populate_jobs import DatabaseSettings, RetryPolicy
+
+from tests.database.users import user
+from tests.servers import Server
+from tests.servers.host import wait_until
+from tests.worker.lab import Lab, Worker
+
+SOON = RetryPolicy(backoff_seconds=0.1, max_backoff_seconds=0.1)
+REFUSED = (pymysql.Error, psycopg.Error)
+KEYS = [*["insert"] * 20, "wait", *["insert"] * 40]
+
+
+@pytest.fixture
+def login(own_lab: Lab) -> Iterator[DatabaseSettings]:
+    """The worker's, which may do no more than it needs: an administrator is let through where others are not."""
+    with user(own_lab) as fields:
+        yield dataclasses.replace(own_lab.settings, **fields)
+
+
+def test_a_server_whose_connections_are_all_taken_for_a_while(own_lab: Lab, login: DatabaseSettings) -> None:
+    own_lab.fill(*KEYS)
+    with own_lab.worker(environment=login.to_environment(), retry=SOON) as worker:
+        own_lab.until_in_make(21)
+        with user(own_lab) as others, full(own_lab, login, others):
+            own_lab.let(21)
+            worker.until_logged("(?i)trying again: .*too many connections")
+        finishes(own_lab, worker)
+    assert set(own_lab.started_again()) <= {21}, "the one whose transaction was lost"
+
+
+def finishes(lab: Lab, worker: Worker) -> None:
+    """Every key made and none blamed, by a worker that never ended."""
+
+    def over() -> bool:
+        return worker.process.poll() is not None or set(lab.statuses().values()) <= {"error"}
+
+    wait_until(over, "every key to be done with")
+    assert worker.process.poll() is None
+    assert lab.rows() == {}
+    assert lab.made() == list(range(1, len(KEYS) + 1))
+    worker.stop()
+
+
+@contextlib.contextmanager
+def full(lab: Lab, login: DatabaseSettings, others: dict[str, str]) -> Iterator[None]:
+    """The others have all connections that there may be, and the worker has none."""
+    lab.execute(
+        {
+            "mysql": "SET GLOBAL max_connections = 20",
+            "postgresql": f"ALTER DATABASE {lab.server.database} CONNECTION LIMIT 20",
+        }[lab.server.backend]
+    )
+    with contextlib.ExitStack() as taken:
+        client = dataclasses.replace(lab.server, **others)
+
+        def all_taken() -> bool:
+            kill_sessions(lab, login.user)
+            take_connections(client, taken)
+            return not sessions(lab, login.user)
+
+        wait_until(all_taken, "no connection left to the worker")
+        yield
+
+
+def take_connections(client: Server, taken: contextlib.ExitStack) -> None:
+    """Until the server gives no more."""
+    with contextlib.suppress(*REFUSED):
+        while True:
+            taken.enter_context(contextlib.closing(client.connect()))
+
+
+def sessions(lab: Lab, name: str) -> list[int]:
+    sql = {
+        "mysql": f"SELECT id FROM information_schema.processlist WHERE user = '{name}'",
+        "postgresql": f"SELECT pid FROM pg_stat_activity WHERE usename = '{name}'",
+    }[lab.server.backend]
+    return [int(number) for (number,) in lab.execute(sql)]
+
+
+def kill_sessions(lab: Lab, name: str) -> None:
+    for session in sessions(lab, name):
+        with contextlib.suppress(*REFUSED):
+            lab.end_session(session)
