@@ -21,3 +21,8 @@ def examples(quick: int, deep: int, steps: int = 50) -> settings:
         suppress_health_check=_CHECKS,
         print_blob=True,
     )
+
+
+def repetitions(quick: int, deep: int) -> int:
+    """How often something is done whose moment is left to chance."""
+    return deep if _DEEP else quick
