@@ -72,6 +72,13 @@ def test_no_tracked_file_depends_on_where_it_was_written(forbidden: re.Pattern[s
     assert found == []
 
 
+def test_every_promise_of_reliability_names_a_test_that_there_is() -> None:
+    page = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    promised = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page)
+    assert promised
+    assert [(file, test) for file, test in promised if test not in {f.name for f in functions(ROOT / file)}] == []
+
+
 def test_the_lock_fits_the_project() -> None:
     check = subprocess.run([sys.executable, ".ci/lock.py", "--check"], cwd=ROOT, capture_output=True, text=True)
     assert check.returncode == 0, check.stderr
