@@ -57,7 +57,7 @@ def fail(jobs: JobsTable, reservation: Reservation, failure: Failure, policy: Re
     owned = _owned(jobs, [reservation])
     identity = jobs.values(reservation.key)
     if identity not in owned:
-        return _what_became_of(jobs, [reservation])[identity]
+        return Outcome.LOST
     if owned[identity]:
         _record_made(jobs, [reservation], None)
         return Outcome.MADE

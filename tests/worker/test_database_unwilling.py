@@ -31,7 +31,6 @@ def login(own_lab: Lab) -> Iterator[DatabaseSettings]:
         yield dataclasses.replace(own_lab.settings, **fields)
 
 
-@pytest.mark.xfail(strict=True, reason="what make could not write then ends as an error")
 def test_a_server_that_is_read_only_for_a_while(own_lab: Lab, login: DatabaseSettings) -> None:
     own_lab.fill(*KEYS)
     with own_lab.worker(environment=login.to_environment(), retry=SOON) as worker:
@@ -53,7 +52,6 @@ def test_a_server_whose_connections_are_all_taken_for_a_while(own_lab: Lab, logi
     assert set(own_lab.started_again()) <= {21}, "the one whose transaction was lost"
 
 
-@pytest.mark.xfail(strict=True, reason="the worker ends, and its keys stay reserved")
 def test_a_password_that_is_changed_before_the_worker_is_told(
     own_lab: Lab, login: DatabaseSettings, tmp_path: Path
 ) -> None:
@@ -69,7 +67,6 @@ def test_a_password_that_is_changed_before_the_worker_is_told(
         finishes(own_lab, worker)
 
 
-@pytest.mark.xfail(strict=True, reason="the runner knows the first password only")
 def test_a_password_that_is_changed_after_the_worker_is_told(
     own_lab: Lab, login: DatabaseSettings, tmp_path: Path
 ) -> None:

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-import pytest
 from populate_jobs import Recovered, recover_orphans
 
 from tests.servers.host import wait_until
@@ -47,7 +46,6 @@ def test_what_a_foreign_client_left_reserved_is_given_back_when_it_is_old_enough
     assert lab.made() == [1]
 
 
-@pytest.mark.xfail(strict=True, reason="a row's age alone decides; nobody looks for its connection")
 def test_a_row_that_is_old_enough_stays_with_a_foreign_client_whose_connection_is_open(lab: Lab) -> None:
     lab.fill("wait")
     with populate(lab):

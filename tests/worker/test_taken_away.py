@@ -2,7 +2,6 @@
 
 import signal
 
-import pytest
 from populate_jobs import Recovered, recover
 
 from tests.servers.host import wait_until
@@ -73,7 +72,6 @@ def test_a_key_that_was_made_by_another_one_is_made_once_and_the_late_worker_cha
     assert lab.pid_of(1) != runner
 
 
-@pytest.mark.xfail(strict=True, reason="a row that is gone and a key that is there are taken for its own doing")
 def test_a_late_worker_says_that_a_key_was_taken_away_from_it_where_another_one_has_made_it(lab: Lab) -> None:
     lab.fill("wait")
     with lab.worker(host=LATE) as late:
