@@ -17,7 +17,7 @@ from tests.cluster.lab import Applied, Lab
 
 from .report import Figure, alone
 
-ROUNDS = 10
+ROUNDS = 5
 SIX = 6
 LOOK_SECONDS = 0.02
 DEADLINE_SECONDS = 600.0
