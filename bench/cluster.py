@@ -45,7 +45,7 @@ def _lab(engine: str) -> Iterator[Lab]:
         operator, pipeline = load(cluster, images.OPERATOR, images.LAB)
         helm = Program("helm", cluster.kubeconfig)
         values = {"watchNamespaces": [name], "installation": name}
-        with Installation(kubectl, helm, f"operator-{name}", operator, **values):
+        with Installation(kubectl, helm, f"populate-operator-{name}", operator, **values):
             lab = Lab(kubectl, Api(cluster.kubeconfig), name, keep(engine, cluster.address), pipeline)
             try:
                 yield lab
