@@ -132,7 +132,7 @@ def _upstream(lab: Lab, engine: str) -> Iterator[Figure]:
 def _defaults(lab: Lab, name: str, table: str = "lab.Made", **scaling: int) -> Applied:
     """A PopulateJob with what the definition has for defaults, resolved and with its queue known."""
     job = lab.apply(name, table=table, refresh={}, scaling=scaling, retry={}, worker={"drainSeconds": 30})
-    job.until_condition("Ready", "True", "UpToDate")
+    _until(lambda: job.condition("Ready").get("status") == "True", f"{name} is ready")
     return job
 
 

@@ -82,10 +82,3 @@ def test_every_promise_of_reliability_names_a_test_that_there_is() -> None:
 def test_the_lock_fits_the_project() -> None:
     check = subprocess.run([sys.executable, ".ci/lock.py", "--check"], cwd=ROOT, capture_output=True, text=True)
     assert check.returncode == 0, check.stderr
-
-
-def test_every_promise_names_a_test_that_is_there() -> None:
-    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8"))
-    assert named
-    missing = [name for file, name in named if name not in {function.name for function in functions(ROOT / file)}]
-    assert not missing

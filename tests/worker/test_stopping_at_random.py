@@ -1,6 +1,6 @@
 """SIGTERM at moments that nobody chose, many times over: then the whole table is looked at.
 
-Ten times at each moment in every run; fifty times with POPULATE_DEEP=1, as with the random tests of the queue.
+Five times at each moment in every run; fifty times with POPULATE_DEEP=1, as with the random tests of the queue.
 """
 
 import contextlib
@@ -14,8 +14,8 @@ import pytest
 from tests.database.depth import patient, repetitions
 from tests.worker.lab import Lab, Worker
 
-TIMES = repetitions(quick=10, deep=50)
-TOGETHER = 10
+TIMES = repetitions(quick=5, deep=50)
+TOGETHER = 5
 """Workers that are told to stop one shortly after the other, as when a machine is emptied."""
 STRIDE = 1000
 """From the first item of a round to that of the next."""
@@ -55,7 +55,7 @@ def committing(lab: Lab, workers: Sequence[Worker], first: int) -> None:
 
 def some_committing(lab: Lab, workers: Sequence[Worker], first: int) -> None:
     """The others wait in make, and are not let go."""
-    all_meet(lab, ["wait", "commit"] * (TOGETHER // 2), first)
+    all_meet(lab, (["wait", "commit"] * TOGETHER)[:TOGETHER], first)
     lab.let(*range(first + 1, first + TOGETHER, 2))
 
 
