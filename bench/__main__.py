@@ -23,12 +23,15 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, action="append", help="idle PopulateJobs (default: 200 and 1000)")
     parser.add_argument("--keys", type=int, default=6_000, help="keys that the workers make")
     options = parser.parse_args()
-    figures = []
-    for figure in _measure(options):
-        print(figure, flush=True)
-        figures.append(figure)
-    print_table(figures)
-    print("written:", keep(figures))
+    figures: list[Figure] = []
+    try:
+        for figure in _measure(options):
+            print(figure, flush=True)
+            figures.append(figure)
+    finally:
+        if figures:  # what was measured before something failed took long, too
+            print_table(figures)
+            print("written:", keep(figures))
 
 
 def _measure(options: argparse.Namespace) -> Iterator[Figure]:

@@ -164,8 +164,8 @@ def _operator(kubeconfig: Path, namespace: str) -> Iterator[psutil.Process]:
 
 def _settled(api: Api, namespace: str) -> int:
     """Those that are up to date and have their Deployment."""
-    deployments = len(api.list("deployments", namespace))
-    return min(deployments, sum(_is_up_to_date(job) for job in api.list("populatejobs", namespace)))
+    deployments = len(api.every("deployments", namespace))
+    return min(deployments, sum(_is_up_to_date(job) for job in api.every("populatejobs", namespace)))
 
 
 def _is_up_to_date(job: Mapping[str, Any]) -> bool:
