@@ -10,10 +10,10 @@ from contextlib import contextmanager
 
 from tests.cluster import Kubectl, borrow, images, load
 from tests.cluster.api import Api
-from tests.cluster.databases import keep
 from tests.cluster.installation import Installation, create_namespace
 from tests.cluster.kubectl import Program
 from tests.cluster.lab import Applied, Lab
+from tests.servers import keep
 
 from .report import Figure, alone
 
@@ -115,7 +115,7 @@ def _upstream(lab: Lab, engine: str) -> Iterator[Figure]:
     parent = _defaults(lab, "parent", minWorkers=1)
     child = _defaults(lab, "child", table="lab.Reviewed", minWorkers=1)
     for job in (parent, child):
-        _until(lambda: job.status.get("workers", {}).get("ready") == 1, "a worker is ready")  # type: ignore[misc]  # noqa: B023
+        _until(lambda: job.status.get("workers", {}).get("ready") == 1, "a worker is ready")  # noqa: B023
     external, upstream = [], []
     for item in range(1, ROUNDS + 1):
         lab.add("insert", first=item)
