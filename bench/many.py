@@ -54,8 +54,11 @@ def run(engine: str, count: int) -> Iterator[Figure]:
         statements.prepare(server)
         kubectl, api = Kubectl(cluster.kubeconfig), Api(cluster.kubeconfig)
         kubectl("apply", f"--filename={CRD}")
-        with _site(kubectl, server, count) as namespace, _operator(cluster.kubeconfig, namespace) as process:
-            yield from _measure(kubectl, api, server, namespace, process, engine, count)
+        with _site(kubectl, server, count) as namespace:
+            others = _sessions(server)
+            with _operator(cluster.kubeconfig, namespace) as process:
+                yield from _measure(kubectl, api, server, namespace, process, engine, count)
+                yield alone(f"many_{count}_connections", engine, 0, _sessions(server) - others, "<= 2")
 
 
 def _measure(
@@ -75,7 +78,6 @@ def _measure(
     yield figure("idle_cores", spent["cpu"] / spent["seconds"], 0.3)
     yield figure("idle_api_writes_per_minute", spent["writes"] * 60 / spent["seconds"], 60)
     yield figure("rss_mb", process.memory_info().rss / 1e6, LIMITS.get(count, {"rss_mb": 300})["rss_mb"])
-    yield figure("connections", _connections(server), 2)
     yield figure("edit_observed_p95_s", _edits(kubectl, api, namespace, count), 1)
 
 
@@ -190,18 +192,10 @@ def _writes(metrics: str) -> float:
     return sum(float(line.rsplit(" ", 1)[1]) for line in written if any(f'resource="{kind}"' in line for kind in OURS))
 
 
-def _connections(server: Server) -> int:
-    if server.backend == "mysql":
-        rows = server.execute(
-            "SELECT COUNT(*) FROM performance_schema.session_connect_attrs WHERE attr_value LIKE 'populate%'"
-        )
-        return int(rows[0][0]) or _sessions_but_this(server)
-    return int(server.execute("SELECT COUNT(*) FROM pg_stat_activity WHERE application_name LIKE 'populate%'")[0][0])
-
-
-def _sessions_but_this(server: Server) -> int:
-    rows = server.execute("SELECT COUNT(*) FROM information_schema.processlist WHERE user <> 'system user'")
-    return int(rows[0][0]) - 1
+def _sessions(server: Server) -> int:
+    """Everybody's."""
+    places = {"mysql": "information_schema.processlist", "postgresql": "pg_stat_activity WHERE usename IS NOT NULL"}
+    return int(server.execute(f"SELECT COUNT(*) FROM {places[server.backend]}")[0][0])
 
 
 def _edits(kubectl: Kubectl, api: Api, namespace: str, count: int) -> float:
