@@ -29,7 +29,7 @@ class Api:
 
     def _ask(self, path: str, query: list[tuple[str, str]]) -> Object:
         request = self._client.param_serialize("GET", f"/{path}", query_params=query, auth_settings=["BearerToken"])
-        response = self._client.call_api(*request, _request_timeout=30)
+        response = self._client.call_api(*request, _request_timeout=60)
         answer: Object = json.loads(response.read())
         if response.status == 404:
             return {}

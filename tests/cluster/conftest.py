@@ -76,7 +76,7 @@ def kubectl(cluster: Cluster) -> Kubectl:
     kubectl = Kubectl(cluster.kubeconfig)
     # Many processes do so at once.
     kubectl("apply", "--server-side", "--force-conflicts", f"--filename={DEFINITION}")
-    kubectl("wait", "--for=condition=Established", f"--filename={DEFINITION}", "--timeout=30s")
+    kubectl("wait", "--for=condition=Established", f"--filename={DEFINITION}", "--timeout=240s")
     return kubectl
 
 

@@ -43,14 +43,14 @@ class Installation:
             *("upgrade", "--install", self.name, str(CHART), f"--namespace={self.name}", "--values=-"),
             stdin=json.dumps(self._values | values),
         )
-        self._kubectl("rollout", "status", f"deployment/{self.name}", *self._here, "--timeout=120s")
+        self._kubectl("rollout", "status", f"deployment/{self.name}", *self._here, "--timeout=240s")
 
     def replace(self) -> None:
         """Ends the operator's pod at once, as a lost node does, and returns when there is another."""
         (pod,) = self.pods()
         self._kubectl("delete", f"pod/{pod}", *self._here, "--grace-period=0", "--force")
         wait_until(lambda: pod not in self.pods(), "the operator's pod gone")
-        self._kubectl("rollout", "status", f"deployment/{self.name}", *self._here, "--timeout=120s")
+        self._kubectl("rollout", "status", f"deployment/{self.name}", *self._here, "--timeout=240s")
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
@@ -61,7 +61,7 @@ class Installation:
             yield
         finally:
             self._kubectl("scale", f"deployment/{self.name}", *self._here, "--replicas=1")
-            self._kubectl("rollout", "status", f"deployment/{self.name}", *self._here, "--timeout=120s")
+            self._kubectl("rollout", "status", f"deployment/{self.name}", *self._here, "--timeout=240s")
 
     def pods(self) -> list[str]:
         found = self._kubectl.get("pods", *self._here)["items"]
@@ -78,4 +78,4 @@ class Installation:
 def create_namespace(kubectl: Kubectl, name: str) -> None:
     """One that admits restricted pods only."""
     kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": RESTRICTED}})
-    kubectl("wait", "--for=create", "serviceaccount/default", f"--namespace={name}", "--timeout=30s")
+    kubectl("wait", "--for=create", "serviceaccount/default", f"--namespace={name}", "--timeout=240s")

@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.database.pipeline import datajoint
 from tests.servers import Server
-from tests.servers.host import wait_until
+from tests.servers.host import PATIENCE, wait_until
 
 from . import databases, images
 from .api import Api, Object
@@ -19,8 +19,6 @@ from .kubectl import Kubectl
 
 PIPELINE = Path(__file__).parent / "pipeline" / "lab.py"
 TABLE = "lab.Made"
-SECONDS = 100.0
-"""For what takes a resolve and the start of a worker, on a machine on which other tests run."""
 
 
 class Lab:
@@ -78,7 +76,7 @@ class Lab:
 
     def until_nothing_is_left(self, namespace: str = "") -> None:
         for plural in ("pods", "deployments", "configmaps", "jobs"):
-            wait_until(lambda plural=plural: not self.owned(plural, namespace), f"no {plural} left", SECONDS)  # type: ignore[misc]
+            wait_until(lambda plural=plural: not self.owned(plural, namespace), f"no {plural} left")  # type: ignore[misc]
 
     # -- the database -------------------------------------------------------------------------------------------------
 
@@ -95,13 +93,13 @@ class Lab:
         self.execute(f"INSERT INTO {self.name('leave')} (item) VALUES {', '.join(f'({item})' for item in items)}")
 
     def until_in_make(self, *items: int) -> None:
-        wait_until(lambda: set(items) <= set(self.started()), f"items {items} in make", SECONDS)
+        wait_until(lambda: set(items) <= set(self.started()), f"items {items} in make")
 
-    def until_made(self, *items: int, seconds: float = SECONDS) -> None:
+    def until_made(self, *items: int, seconds: float = PATIENCE) -> None:
         """Until these and no others are made, and no row of the queue is left."""
         wait_until(lambda: self.made() == list(items) and not self.rows(), f"{items} made", seconds)
 
-    def until_rows(self, rows: Mapping[int, str], seconds: float = SECONDS) -> None:
+    def until_rows(self, rows: Mapping[int, str], seconds: float = PATIENCE) -> None:
         """Until the queue has these rows, by item and status."""
         wait_until(lambda: self.rows() == rows, f"rows {rows}", seconds)
 
@@ -177,7 +175,7 @@ class Applied:
         )
 
     def delete(self) -> None:
-        self("delete", "--timeout=60s")
+        self("delete", "--timeout=240s")
 
     def __call__(self, action: str, *options: str) -> str:
         """What kubectl says to the action on it."""
@@ -196,11 +194,11 @@ class Applied:
         conditions: Iterable[Object] = self.status.get("conditions", [])
         return next((condition for condition in conditions if condition["type"] == name), {})
 
-    def until(self, seconds: float = SECONDS, **status: Any) -> None:
+    def until(self, seconds: float = PATIENCE, **status: Any) -> None:
         """Until the status has these fields."""
         wait_until(lambda: self._has(status), f"{self.name} with {status}", seconds)
 
-    def until_condition(self, name: str, status: str, reason: str, seconds: float = SECONDS) -> Object:
+    def until_condition(self, name: str, status: str, reason: str, seconds: float = PATIENCE) -> Object:
         """The condition, once it is so."""
         wanted = {"status": status, "reason": reason}
         wait_until(lambda: wanted.items() <= self.condition(name).items(), f"{self.name} {name} {wanted}", seconds)
@@ -208,7 +206,7 @@ class Applied:
 
     def until_settled(self) -> None:
         """Until the status is about the spec as it is."""
-        wait_until(lambda: self._is_observed(), f"{self.name} observed", SECONDS)
+        wait_until(lambda: self._is_observed(), f"{self.name} observed")
 
     def workers(self) -> dict[str, Object]:
         """Its worker pods that were not told to end, by name."""
@@ -217,7 +215,7 @@ class Applied:
         return {pod["metadata"]["name"]: pod for pod in found if "deletionTimestamp" not in pod["metadata"]}
 
     def until_workers(self, are: Callable[[dict[str, Object]], bool], what: str) -> None:
-        wait_until(lambda: are(self.workers()), f"{self.name} {what}", SECONDS)
+        wait_until(lambda: are(self.workers()), f"{self.name} {what}")
 
     def events(self) -> set[str]:
         """Reasons of the events about it."""

@@ -16,7 +16,7 @@ def test_retry_errors_queues_failed_keys_again_once(lab: Lab) -> None:
 
     lab.change(1, "insert")
     job.annotate(retry_errors="monday")
-    wait_until(lambda: lab.made() == [1, 3] and lab.rows() == {2: "error"}, "the mended key made", 60)
+    wait_until(lambda: lab.made() == [1, 3] and lab.rows() == {2: "error"}, "the mended key made")
     job.until(lastHandledRetryErrors="monday", error=1)
     assert sorted(lab.started()) == [1, 1, 2, 2, 3]
     assert {"KeysFailed", "ScaledUp"} <= job.events()

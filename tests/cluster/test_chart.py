@@ -80,10 +80,10 @@ def test_workers_of_one_database_are_shared_by_priority(lab: Lab, operator: Inst
     try:
         lab.add(*["nap"] * 150)
         usual = lab.apply("usual", restriction="item <= 150", priority=5, scaling={"maxWorkers": 10})
-        wait_until(lambda: len(lab.made()) > 20, "a pace", 100)
+        wait_until(lambda: len(lab.made()) > 20, "a pace")
         lab.add(*["wait"] * 5, first=151)
         urgent = lab.apply("urgent", restriction="item > 150", priority=1, scaling={"maxWorkers": 10})
-        wait_until(lambda: len(set(lab.hosts()) & set(range(151, 156))) == CAP - 1, "the urgent ones in make", 100)
+        wait_until(lambda: len(set(lab.hosts()) & set(range(151, 156))) == CAP - 1, "the urgent ones in make")
         assert len(usual.workers()) + len(urgent.workers()) == CAP
         lab.release()
         lab.until_made(*range(1, 156))

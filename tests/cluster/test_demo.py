@@ -43,9 +43,9 @@ class Demo:
         return self._kubectl(*arguments, self._here, stdin=stdin)
 
     def until_over(self) -> None:
-        self("wait", "pj/trace", "pj/summary", "--for=condition=Complete", "--timeout=200s")
-        self("wait", "pj/heart-rate", "--for=condition=Failed", "--timeout=60s")
-        self("wait", "pod", "--all", "--for=delete", "--timeout=60s")
+        self("wait", "pj/trace", "pj/summary", "--for=condition=Complete", "--timeout=240s")
+        self("wait", "pj/heart-rate", "--for=condition=Failed", "--timeout=240s")
+        self("wait", "pod", "--all", "--for=delete", "--timeout=240s")
 
     def history(self, name: str) -> list[tuple[str, int, int]]:
         """Reason of Ready, keys made and keys that there are, whenever one of them changed."""
@@ -60,7 +60,7 @@ class Demo:
     def close(self) -> None:
         self._watch.terminate()
         self._watch.wait()
-        self._kubectl("delete", "namespace", self.namespace, "--timeout=60s")
+        self._kubectl("delete", "namespace", self.namespace, "--timeout=240s")
         cascade = " CASCADE" if self.server.backend == "postgresql" else ""
         self.server.execute(f"DROP SCHEMA IF EXISTS {self.schema}{cascade}")
 

@@ -40,7 +40,7 @@ def test_a_new_image_and_template_roll_the_pods_and_lose_no_key(lab: Lab, image:
     after = {"image": image(images.LAB_NEXT), "template": lab.template(LAB_MAKER="after")}
     job.patch(worker=after)
     job.until_workers(lambda pods: bool(pods.keys() - old), "with a new worker")
-    wait_until(lambda: lab.made() == list(range(3, 13)), "all made by it that the old ones do not hold", 100)
+    wait_until(lambda: lab.made() == list(range(3, 13)), "all made by it that the old ones do not hold")
     lab.let(1, 2)
     lab.until_made(*range(1, 13))
     assert sorted(lab.started()) == list(range(1, 13))
@@ -55,7 +55,7 @@ def test_what_a_roll_does_not_wait_for_is_made_again(lab: Lab) -> None:
     job = lab.apply(worker={"template": lab.template(LAB_MAKER="before")})
     lab.until_in_make(1)
     job.patch(worker={"template": lab.template(LAB_MAKER="after")})
-    wait_until(lambda: lab.started() == [1, 1], "begun again by a new worker", 100)
+    wait_until(lambda: lab.started() == [1, 1], "begun again by a new worker")
     lab.let(1)
     lab.until_made(1)
     assert lab.makers() == {1: "after"}

@@ -18,11 +18,11 @@ from .lab import Lab
 def test_a_populatejob_of_mode_once_completes_and_is_removed(lab: Lab) -> None:
     lab.add(*["insert"] * 3)
     job = lab.apply(mode="Once", ttlSecondsAfterFinished=3)
-    job("wait", "--for=condition=Complete", "--timeout=100s")
+    job("wait", "--for=condition=Complete", "--timeout=240s")
     assert lab.made() == [1, 2, 3]
     assert job.status["progress"] == "3/3"
     assert job.condition("Ready")["reason"] == "Complete"
-    job("wait", "--for=delete", "--timeout=60s")
+    job("wait", "--for=delete", "--timeout=240s")
     lab.until_nothing_is_left()
     assert lab.rows() == {}
 
@@ -30,7 +30,7 @@ def test_a_populatejob_of_mode_once_completes_and_is_removed(lab: Lab) -> None:
 def test_a_populatejob_of_mode_once_fails_when_only_errors_are_left(lab: Lab) -> None:
     lab.add("insert", "fail", "insert")
     job = lab.apply(mode="Once")
-    job("wait", "--for=condition=Failed", "--timeout=100s")
+    job("wait", "--for=condition=Failed", "--timeout=240s")
     assert lab.made() == [1, 3]
     assert lab.rows() == {2: "error"}
     assert job.condition("Stalled")["status"] == "True"
@@ -42,7 +42,7 @@ def test_a_populatejob_of_mode_once_fails_when_only_errors_are_left(lab: Lab) ->
 def test_a_deleted_populatejob_takes_along_all_that_is_its_own_and_leaves_the_queue(lab: Lab) -> None:
     lab.add(*["wait"] * 3)
     job = lab.apply(scaling={"maxWorkers": 2})
-    wait_until(lambda: len(lab.hosts()) == 2, "two keys in make", 100)
+    wait_until(lambda: len(lab.hosts()) == 2, "two keys in make")
     job.delete()
     lab.until_nothing_is_left()
     assert lab.rows() == {1: "pending", 2: "pending", 3: "pending"}
@@ -69,7 +69,7 @@ def test_a_deleted_namespace_leaves_no_key_reserved(
         lab.add("wait", "wait", "insert")
         lab.apply(scaling={"maxWorkers": 2})
         lab.until_in_make(1, 2)
-        kubectl("delete", "namespace", name, "--timeout=100s")
+        kubectl("delete", "namespace", name, "--timeout=240s")
         assert set(lab.rows().values()) <= {"pending"}
         assert lab.messages() == {}
     lab.drop()

@@ -57,7 +57,7 @@ def test_a_restricted_pod_resolves_a_pipeline(
     kubectl.apply(secret, pod)
     finished = "--for=jsonpath={.status.phase}=Succeeded"
     try:
-        kubectl("wait", finished, "pod/resolve", f"--namespace={namespace}", "--timeout=90s")
+        kubectl("wait", finished, "pod/resolve", f"--namespace={namespace}", "--timeout=240s")
     except Refused as error:
         pytest.fail(f"{error}\n{kubectl('describe', 'pod/resolve', f'--namespace={namespace}')}")
     document = read_output(kubectl("logs", "resolve", f"--namespace={namespace}"))

@@ -52,7 +52,7 @@ def test_kubectl_scale_sets_the_most_workers(lab: Lab) -> None:
     job.until(pending=3)
     assert job.workers() == {}
     job("scale", "--replicas=2")
-    wait_until(lambda: len(lab.hosts()) == 2, "two keys in make", 100)
+    wait_until(lambda: len(lab.hosts()) == 2, "two keys in make")
     assert len(job.workers()) == 2
     job("scale", "--replicas=0")
     job.until_workers(lambda pods: not pods, "without workers")

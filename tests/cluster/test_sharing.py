@@ -48,7 +48,7 @@ def test_another_namespace_leaves_alone_what_a_dead_worker_of_this_one_held(
 
     lab.add("insert", "insert", first=2)
     second = lab.apply("second", there)
-    wait_until(lambda: lab.made() == [2, 3], "the others made", 100)
+    wait_until(lambda: lab.made() == [2, 3], "the others made")
     foreign = second.until_condition("ForeignReservations", "True", "HeldElsewhere")
     host = f"{dead}.{here}.{here}"
     assert host in foreign["message"]

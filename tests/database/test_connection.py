@@ -13,7 +13,7 @@ from populate_jobs.errors import Contended, DatabaseError, DatabaseUnreachable, 
 from tests.database.pipeline import Pipeline, settings
 from tests.database.watch import locked
 from tests.servers import Server
-from tests.servers.host import free_port, wait_until
+from tests.servers.host import PATIENCE, free_port, wait_until
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_a_session_killed_in_the_middle_of_a_statement_is_unreachable(
         wait_until(lambda: _sleeps(pipeline, connection), "the statement runs")
         pipeline.kill(connection)
         with pytest.raises(DatabaseUnreachable):
-            statement.result(timeout=20)
+            statement.result(timeout=PATIENCE)
     connection.reconnect()
     assert connection.execute("SELECT 1").rows == [(1,)]
 
@@ -195,7 +195,7 @@ def test_the_loser_of_a_deadlock_tries_again(pipeline: Pipeline) -> None:
             _touch(jobs, 2)
 
         jobs.connection.atomically(work)
-        wins[0].result(timeout=20)
+        wins[0].result(timeout=PATIENCE)
     assert len(tries) == 2
     assert [pipeline.row(key)["priority"] for key in (1, 2, 3)] == [7, 7, 8]
     rival.close()

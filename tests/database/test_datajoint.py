@@ -18,6 +18,7 @@ from populate_jobs import (
 )
 
 from tests.database.pipeline import ANNA, Pipeline, datajoint, values
+from tests.servers.host import PATIENCE
 
 FAILURE = Failure("ValueError", "ValueError: too few beats", "Traceback:\n  line 3")
 
@@ -142,7 +143,7 @@ def test_its_populate_and_ours_share_the_work_and_no_key_is_made_twice(pipeline:
     with ThreadPoolExecutor(1) as threads:
         work = threads.submit(ours)
         pipeline.target.populate(reserve_jobs=True, refresh=False)
-        work.result(timeout=60)
+        work.result(timeout=PATIENCE)
     assert pipeline.jobs.progress()["error"] == 0
     assert progress(jobs).done == 60
     assert pipeline.rows() == {}

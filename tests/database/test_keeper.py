@@ -13,6 +13,7 @@ from populate_operator.database.login import Login
 from populate_operator.spec import Spec, Worker
 
 from tests.database.pipeline import ANNA, Pipeline
+from tests.servers.host import PATIENCE
 
 SPEC = Spec(table="lab.Scan", worker=Worker(image="lab"))
 EVERY = 0.1
@@ -35,7 +36,7 @@ class Desk:
         return made
 
     def until(self, condition: Callable[[], object]) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE
         while not condition():
             assert time.monotonic() < deadline, "it did not come to that"
             for keeper in self.keepers:

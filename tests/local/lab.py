@@ -18,11 +18,10 @@ import yaml
 from populate_jobs import Connection, DatabaseSettings, PopulateError, connect
 
 from tests.servers import Server
-from tests.servers.host import wait_until
+from tests.servers.host import PATIENCE, wait_until
 
 ROOT = Path(__file__).parents[2]
 MODULE = "tests.local.pipelines.rounds"
-SECONDS = 90.0
 
 
 embedded_alone = pytest.mark.parametrize("login", ["embedded"], indirect=True, scope="session")
@@ -59,7 +58,7 @@ class Run:
     def interrupt(self) -> None:
         self.process.send_signal(signal.SIGINT)
 
-    def exit_code(self, seconds: float = SECONDS) -> int:
+    def exit_code(self, seconds: float = PATIENCE) -> int:
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -160,7 +159,7 @@ class Lab:
 
     def first_begun(self) -> int:
         """Which one it is is the queue's choice."""
-        wait_until(lambda: bool(self.began()), "a make to begin", SECONDS)
+        wait_until(lambda: bool(self.began()), "a make to begin")
         (first,) = self.began()
         return first
 

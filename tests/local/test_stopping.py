@@ -7,7 +7,7 @@ import signal
 import psutil
 
 from tests.local.lab import Lab, embedded_alone, populate_job
-from tests.servers.host import wait_until
+from tests.servers.host import PATIENCE, wait_until
 
 MADE = populate_job("made", "Made", scaling={"maxWorkers": 1})
 
@@ -48,7 +48,7 @@ def test_workers_of_a_killed_run_finish_their_key_and_end(lab: Lab) -> None:
     workers = run.workers()
     run.process.kill()
     lab.leave()
-    gone, alive = psutil.wait_procs(workers, timeout=60)
+    gone, alive = psutil.wait_procs(workers, timeout=PATIENCE)
     assert (len(gone), alive) == (1, [])
     assert lab.made() == {first}
     assert lab.queue("reserved") == []
@@ -64,7 +64,7 @@ def test_rows_of_a_run_that_was_killed_with_its_workers_are_recovered_by_the_nex
     for process in family:
         process.kill()
     run.process.kill()
-    psutil.wait_procs(family, timeout=30)
+    psutil.wait_procs(family, timeout=PATIENCE)
     assert first in lab.queue("reserved")
     lab.leave()
     lab.populate("run", "-f", str(lab.manifest), "--once")

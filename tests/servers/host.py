@@ -14,6 +14,9 @@ from pathlib import Path
 # Debian keeps servers there, and not everybody's path has it.
 os.environ["PATH"] += f"{os.pathsep}/usr/sbin"
 
+PATIENCE = 200.0
+"""Seconds until something that is waited for counts as not coming, on a machine that is slow and busy."""
+
 
 class Unavailable(Exception):
     """A server cannot be had on this machine; `excused` where even CI must accept that."""
@@ -51,7 +54,7 @@ def free_port() -> int:
         return port
 
 
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
     """Raise TimeoutError when `condition` is still false after so many seconds."""
     deadline = time.monotonic() + seconds
     while not condition():

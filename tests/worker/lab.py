@@ -28,7 +28,7 @@ from populate_jobs import (
 from populate_jobs.document import between_sentinels
 
 from tests.servers import Server
-from tests.servers.host import free_port, wait_until
+from tests.servers.host import PATIENCE, free_port, wait_until
 
 ROOT = Path(__file__).parents[2]
 PIPELINE = "tests.worker.pipelines.basic.Made"
@@ -254,7 +254,7 @@ class Worker:
         self.process.wait()
 
     def exit_code(self) -> int:
-        return self.process.wait(timeout=60)
+        return self.process.wait(timeout=PATIENCE)
 
     def stop(self) -> None:
         """As a pod is stopped; it must leave nothing reserved."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from populate_jobs import Recovered, recover_orphans
 
-from tests.servers.host import wait_until
+from tests.servers.host import PATIENCE, wait_until
 from tests.worker.lab import Lab
 
 OURS = ".lab.test"
@@ -21,7 +21,7 @@ def test_keys_are_shared_with_datajoints_own_populate_and_none_is_made_twice(lab
         with populate(lab) as foreign:
             lab.until_in_make(2)
             lab.let(1, 2)
-            assert foreign.wait(timeout=60) == 0
+            assert foreign.wait(timeout=PATIENCE) == 0
             lab.until_done()
             (runner,) = worker.runners()
             worker.stop()
