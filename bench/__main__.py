@@ -1,4 +1,4 @@
-"""`python -m bench [queue|workers|cluster|many ...] [--engine NAME ...]`: measures, prints, writes to results/."""
+"""`python -m bench [PART ...] [--engine NAME ...]`: measures, prints, writes to results/."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from populate_jobs.settings import DatabaseSettings
 
 from tests.servers import serve
 
-from . import cluster, many, queue, workers
+from . import broken, cluster, many, queue, workers
 from .report import Figure, keep, print_table
 
 ENGINES = ("mariadb-10.11", "postgresql-15")
@@ -17,7 +17,7 @@ ENGINES = ("mariadb-10.11", "postgresql-15")
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="queue|workers|cluster|many", help="default: queue workers")
+    parser.add_argument("parts", nargs="*", metavar="queue|workers|cluster|many|broken", help="default: queue workers")
     parser.add_argument("--engine", action="append", help=f"default: {', '.join(ENGINES)}")
     parser.add_argument("--rows", type=int, default=1_000_000, help="rows in the jobs table for the queue")
     parser.add_argument("--jobs", type=int, action="append", help="idle PopulateJobs (default: 200 and 1000)")
@@ -55,12 +55,16 @@ def _cluster(engine: str, options: argparse.Namespace) -> Iterator[Figure]:  # n
     return cluster.run(engine)
 
 
+def _broken(engine: str, options: argparse.Namespace) -> Iterator[Figure]:  # noqa: ARG001
+    return broken.run(engine)
+
+
 def _many(engine: str, options: argparse.Namespace) -> Iterator[Figure]:
     for count in options.jobs or (200, 1_000):
         yield from many.run(engine, count)
 
 
-_PARTS = {"queue": _queue, "workers": _workers, "cluster": _cluster, "many": _many}
+_PARTS = {"queue": _queue, "workers": _workers, "cluster": _cluster, "many": _many, "broken": _broken}
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -121,7 +122,7 @@ def _refresh_among_reservers(bench: Bench, jobs: JobsTable, rows: int) -> Iterat
             [bench.document()] * 4,
             n=4,
             pause=0.02,
-            during=lambda priority=priority: refresh(jobs, priority=priority),
+            during=functools.partial(refresh, jobs, priority=priority),
         )
         yield alone(f"reserve_p99_among_{name}_{kind}_ms", engine, 4, 1000 * reservers.quantile(seconds, 99), limit)
 

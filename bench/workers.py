@@ -7,6 +7,7 @@ the moments when a tenth and nine tenths of the keys had been made.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import statistics
@@ -91,8 +92,8 @@ def run(server: Server, keys: int) -> Iterator[Figure]:
     stage = Stage(server, keys)
     backend, flat = server.name, None
     for workers in WORKERS:
-        ours = _measure(stage, workers, lambda workers=workers: _ours(stage, workers))
-        peer = _measure(stage, workers, lambda workers=workers: _populate(stage, workers, "reserving"))
+        ours = _measure(stage, workers, functools.partial(_ours, stage, workers))
+        peer = _measure(stage, workers, functools.partial(_populate, stage, workers, "reserving"))
         limit = {16: ">= 3.5"}.get(workers, ">= 1.0")
         yield beside("keys_per_second", backend, workers, ours.keys_per_second, peer.keys_per_second, limit)
         yield Figure(

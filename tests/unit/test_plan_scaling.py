@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from populate_operator.plan.scaling import Lull, Scale, look_limit, pinned, scale, wanted_workers
+from populate_operator.plan.observation import Worker
+from populate_operator.plan.scaling import Lull, Scale, look_limit, pinned, scale, to_rouse, wanted_workers
 from populate_operator.spec import Scaling
 
 from tests.unit.planning import NOW, after, before
@@ -54,6 +55,14 @@ def test_work_that_returns_ends_the_lull() -> None:
 def test_never_stops_busy_workers_for_want_of_work() -> None:
     scaling = Scaling(keys_per_worker=100, scale_down_delay_seconds=0)
     assert scale(scaling, 6, None, current=6, busy=6, lull=None, now=NOW).replicas == 6
+
+
+def test_idle_workers_are_told_of_keys_no_more_of_them_than_there_are_keys() -> None:
+    starting, leaving = Worker("a", ready=False), Worker("b", draining=True)
+    workers = (starting, leaving, *map(Worker, "cdef"))
+    assert to_rouse(workers, {"c"}, ready=2) == ("d", "e")
+    assert to_rouse(workers, {"c"}, ready=100) == ("d", "e", "f")
+    assert to_rouse(workers, set(), ready=0) == ()
 
 
 def test_a_lowered_max_workers_wins_over_busy_workers_and_needs_no_delay() -> None:

@@ -1,4 +1,4 @@
-"""/healthz and /metrics."""
+"""/healthz, /metrics and /look."""
 
 import time
 
@@ -38,3 +38,14 @@ def test_an_unknown_path_is_not_found(lab: Lab) -> None:
     with lab.worker() as worker:
         wait_until(worker.answers, "the endpoint")
         assert worker.get("/")[0] == 404
+        assert worker.get("/healthz", "POST")[0] == 404
+
+
+def test_a_worker_can_be_told_to_look_at_the_queue(lab: Lab) -> None:
+    with lab.worker() as worker:
+        wait_until(worker.answers, "the endpoint")
+        assert worker.get("/look", "POST")[0] == 202
+        assert worker.get("/look")[0] == 404
+        lab.fill("insert")
+        lab.until_done()
+        worker.stop()

@@ -16,6 +16,7 @@ from .errands import Errands
 from .manifests import names
 from .manifests.worker import deployment, suffix
 from .place import Place
+from .rousing import rouse
 from .store import Owner
 
 
@@ -76,6 +77,12 @@ class Crew:
         for name in pods.behind(self.pods, changed_at):
             merge = functools.partial(self._place.cluster.merge, "Pod", self._owner[0], name, patch)
             self._errands.run(f"nudge {name}", merge, self._place.store.put)
+
+    def rouse(self, hosts: Iterable[str]) -> None:
+        """Has these workers look at the queue. Where they cannot be reached they come to that by themselves."""
+        for host in hosts:
+            if pod := self._pod(host):
+                self._errands.run(f"rouse {host}", functools.partial(rouse, pod["status"].get("podIP", "")))
 
     def try_again(self) -> None:
         """Pods that wait longer and longer before they start again are replaced: what stopped them was mended."""

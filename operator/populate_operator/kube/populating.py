@@ -164,6 +164,7 @@ class Populating:
         if self.keeper is not None and self.document is not None:
             self._tend(self.plan, self.keeper, self.document, now)
         self.crew.resize(self.job, self.seen, replicas, self.plan.busy)
+        self.crew.rouse(self.plan.rouse)
         self._report.write(self._previous.status)
 
     @property

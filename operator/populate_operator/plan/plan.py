@@ -17,7 +17,7 @@ from .metav1 import written
 from .observation import Observation
 from .pace import Pace, follow
 from .recovery import Recovery, own, recoveries
-from .scaling import Lull, Scale, scale
+from .scaling import Lull, Scale, scale, to_rouse
 from .status import status
 
 
@@ -54,6 +54,8 @@ class Plan:
     status: Mapping[str, Any]
     events: tuple[Event, ...]
     recoveries: tuple[Recovery, ...]
+    rouse: tuple[str, ...]
+    """Hosts of idle workers that ought to look for keys now."""
     steps: frozenset[Step]
     look_again_at: datetime
     at_rest: bool
@@ -80,6 +82,7 @@ def plan(spec: Spec, seen: Observation, previous: Previous, now: datetime) -> Pl
         status=status(previous.status, seen, found, size.replicas, pace, now),
         events=events(previous.conditions, found, (seen.replicas, size.replicas), given_back),
         recoveries=given_back,
+        rouse=to_rouse(seen.workers, busy, seen.queue.ready if seen.queue else 0),
         steps=steps(entries, now),
         look_again_at=look_again_at(entries, working, now),
         at_rest=_is_at_rest(spec, seen, over, working) and size == Scale(seen.replicas),

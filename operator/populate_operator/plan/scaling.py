@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from populate_operator.spec import Scaling
+
+from .observation import Worker
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,12 @@ def keys_per_worker(scaling: Scaling, rate: float | None) -> float:
 def look_limit(scaling: Scaling, rate: float | None) -> int:
     """Ready rows beyond this number cannot change the answer: how far an observation needs to count."""
     return math.ceil(keys_per_worker(scaling, rate) * max(scaling.max_workers, 1))
+
+
+def to_rouse(workers: Iterable[Worker], busy: Container[str], ready: int) -> tuple[str, ...]:
+    """Hosts of idle workers for keys that are ready: left to themselves they look only now and then."""
+    idle = (worker.host for worker in workers if worker.ready and not worker.draining and worker.host not in busy)
+    return tuple(itertools.islice(idle, ready))
 
 
 def pinned(busy: int, rate: float | None, concurrency: int, drain_seconds: float) -> int:

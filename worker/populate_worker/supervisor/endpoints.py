@@ -1,4 +1,4 @@
-"""/healthz and /metrics over HTTP, on a thread of their own."""
+"""/healthz, /metrics and /look over HTTP, on a thread of their own."""
 
 from __future__ import annotations
 
@@ -10,8 +10,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def serve(address: tuple[str, int], alive: Callable[[], bool], metrics: Callable[[], bytes]) -> ThreadingHTTPServer:
-    """Serves until its shutdown(); raises OSError where the address cannot be had."""
+def serve(
+    address: tuple[str, int], alive: Callable[[], bool], metrics: Callable[[], bytes], look: Callable[[], None]
+) -> ThreadingHTTPServer:
+    """Serves until its shutdown(); raises OSError where the address cannot be had.
+
+    `look` is called, on another thread, when somebody says by POST that there are keys.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         timeout = 10
@@ -24,6 +29,13 @@ def serve(address: tuple[str, int], alive: Callable[[], bool], metrics: Callable
                 self._answer(HTTPStatus.OK, METRICS_TYPE, metrics())
             else:
                 self._answer(HTTPStatus.NOT_FOUND, "text/plain", b"/healthz or /metrics\n")
+
+        def do_POST(self) -> None:
+            if self.path == "/look":
+                look()
+                self._answer(HTTPStatus.ACCEPTED, "text/plain", b"looking\n")
+            else:
+                self._answer(HTTPStatus.NOT_FOUND, "text/plain", b"/look\n")
 
         def _answer(self, status: HTTPStatus, content_type: str, body: bytes) -> None:
             self.send_response(status)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import selectors
 import time
 from collections.abc import Callable
@@ -39,6 +41,22 @@ class Loop:
     def forget(self, source: int | Source) -> None:
         self._selector.unregister(source)
         self._sources.discard(source)
+
+    def bell(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """What other threads may call to have the callback called on the loop's; of many rings some may be lost."""
+        readable, writable = os.pipe()
+        os.set_blocking(writable, False)
+
+        def ring() -> None:
+            with contextlib.suppress(BlockingIOError):
+                os.write(writable, b".")
+
+        def answer() -> None:
+            os.read(readable, 4096)
+            callback()
+
+        self.on_readable(readable, answer)
+        return ring
 
     def run(self, advance: Callable[[float], Wait | None]) -> None:
         """Until `advance`, which gets the time, gives None."""

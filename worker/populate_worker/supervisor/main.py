@@ -96,7 +96,8 @@ def _served(options: Options, loop: Loop, supervisor: Supervisor) -> Iterator[No
     if options.http is None:
         yield
         return
-    server = endpoints.serve(options.http, lambda: _idle(loop) < STALLED_SECONDS, supervisor.metrics.text)
+    look = loop.bell(supervisor.hurry)
+    server = endpoints.serve(options.http, lambda: _idle(loop) < STALLED_SECONDS, supervisor.metrics.text, look)
     try:
         yield
     finally:

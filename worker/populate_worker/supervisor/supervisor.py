@@ -75,6 +75,10 @@ class Supervisor:
                 self._stop = self._stop.told(now)
         self._crew.reap(now)
 
+    def hurry(self) -> None:
+        """There are keys, somebody says."""
+        self._supply.hurry()
+
     def stop(self, exit_code: ExitCode = ExitCode.DONE) -> None:
         """As a first SIGTERM does."""
         if self._stop.since is None:

@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 15.0
+HURRY_SECONDS = 0.5
+"""Least time between two looks, however often somebody says that there are keys."""
 MISSING_PAUSE_SECONDS = 60.0
 """A table that is not there is for others to bring back; that it is there is noticed within so long."""
 
@@ -65,6 +67,11 @@ class Supply:
     def owes(self) -> bool:
         """Whether there is an answer to wait for, or something in our name to give back."""
         return self.asking or self.strays not in (None, self._first)
+
+    def hurry(self) -> None:
+        """Somebody says that there are keys; whoever it is, the queue is not asked much oftener than it bears."""
+        if self.error is None:
+            self.next_look = min(self.next_look, self._asked_at + HURRY_SECONDS)
 
     def give_back_strays(self, suspect: str | None = None) -> None:
         """At the next look, which is now."""

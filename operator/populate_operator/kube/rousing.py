@@ -1,0 +1,26 @@
+"""Tells a worker that there are keys."""
+
+from __future__ import annotations
+
+import asyncio
+
+import aiohttp
+from populate_jobs.errors import PopulateError
+
+from .manifests.worker import PORT
+
+PATIENCE = aiohttp.ClientTimeout(total=2.0)
+
+
+class WorkerUnreachable(PopulateError):
+    """The worker's address does not answer, as where a NetworkPolicy has it so."""
+
+
+async def rouse(address: str) -> None:
+    """`address` is the pod's. Raises WorkerUnreachable."""
+    host = f"[{address}]" if ":" in address else address
+    try:
+        async with aiohttp.ClientSession(timeout=PATIENCE) as session, session.post(f"http://{host}:{PORT}/look"):
+            pass
+    except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
+        raise WorkerUnreachable(f"the worker at {host} cannot be told of keys: {error!r}") from error

@@ -1,0 +1,73 @@
+"""When keys are asked for: without a queue, what is asked of it noted."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from populate_jobs import RetryPolicy
+from populate_worker.supervisor import supply
+from populate_worker.supervisor.supply import HURRY_SECONDS, Supply
+
+
+class NotedQueue:
+    """Stands in for the thread with the queue: answers when it is told to, and with what."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Callable[[Any], None]] = []
+
+    def submit(self, work: object, then: Callable[[Any], None], *, insist: bool) -> None:
+        self.waiting.append(then)
+
+    def answer(self, found: object) -> None:
+        self.waiting.pop()(found)
+
+
+class Clock:
+    now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(supply, "time", clock)
+    return clock
+
+
+def idle_supply(queue: NotedQueue, clock: Clock) -> Supply:
+    """Of a worker that has been without keys for an hour."""
+    found = Supply(queue, "host", RetryPolicy, lambda reserved: None, list)  # type: ignore[arg-type]
+    found.strays = None
+    found.look(1, alone=True, now=clock.now)
+    queue.answer([])
+    clock.now += 3600
+    found.look(1, alone=True, now=clock.now)
+    queue.answer(False)
+    return found
+
+
+def test_a_worker_long_idle_that_is_told_of_keys_looks_at_once(clock: Clock) -> None:
+    queue = NotedQueue()
+    idle = idle_supply(queue, clock)
+    clock.now += 1
+    idle.look(1, alone=True, now=clock.now)
+    assert not queue.waiting, "it looks every five seconds"
+    idle.hurry()
+    idle.look(1, alone=True, now=clock.now)
+    assert queue.waiting
+
+
+def test_being_told_again_and_again_makes_no_worker_look_all_the_time(clock: Clock) -> None:
+    queue = NotedQueue()
+    idle = idle_supply(queue, clock)
+    looks, until = 0, clock.now + 10
+    while clock.now < until:
+        idle.hurry()
+        idle.look(1, alone=True, now=clock.now)
+        if queue.waiting:
+            looks += 1
+            queue.answer(False)
+        clock.now += 0.01
+    assert looks <= 10 / HURRY_SECONDS
