@@ -114,9 +114,6 @@ class Lab:
     def made(self) -> list[int]:
         return list(self.makers())
 
-    def reviewed(self) -> list[int]:
-        return [item for (item,) in self.execute(f"SELECT item FROM {self.name('__reviewed')} ORDER BY item")]
-
     def rows(self) -> dict[int, str]:
         """Status by item."""
         return dict(self.execute(f"SELECT item, status FROM {self.name('~~made')} ORDER BY item"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.servers.host import wait_until
 
+from .conftest import one_engine
 from .lab import Lab
 
 
@@ -35,3 +36,17 @@ def test_refresh_finds_new_keys_before_their_time(lab: Lab) -> None:
     job.annotate(refresh="now")
     lab.until_made(1, 2)
     job.until(lastHandledRefresh="now", progress="2/2")
+
+
+@one_engine
+def test_of_the_errors_those_that_match_are_ignored_or_tried_again_and_no_others(lab: Lab) -> None:
+    lab.add("fail", "fail", "fail")
+    job = lab.apply()
+    lab.until_rows(dict.fromkeys((1, 2, 3), "error"))
+    job.annotate(ignore_errors="first", match="item 2 is")
+    lab.until_rows({1: "error", 2: "ignore", 3: "error"})
+    lab.change(3, "insert")
+    job.annotate(retry_errors="second", match="item 3 is")
+    lab.until_rows({1: "error", 2: "ignore"})
+    job.until(lastHandledIgnoreErrors="first", lastHandledRetryErrors="second", error=1, ignored=1)
+    assert sorted(lab.started()) == [1, 2, 3, 3]

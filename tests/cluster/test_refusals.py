@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from tests.servers import keep
+
+from . import Cluster, databases
 from .conftest import one_engine
-from .lab import Lab
+from .lab import Lab, declare
 
 
 @one_engine
@@ -87,3 +90,27 @@ def test_a_spec_that_the_pipeline_does_not_fit(lab: Lab, spec: dict[str, str], r
     job = lab.apply(**spec)
     job.until_condition("Resolved", "False", reason)
     assert next(iter(spec.values())).partition(" ")[0].rpartition(".")[2] in job.condition("Resolved")["message"]
+
+
+@one_engine
+def test_a_secret_that_names_another_server_with_rows_of_this_queue(lab: Lab, cluster: Cluster) -> None:
+    lab.add("insert")
+    job = lab.apply()
+    lab.until_made(1)
+    elsewhere = keep(databases.NAMES[0], cluster.address)
+    declare(elsewhere, lab.schema)
+    try:
+        before, lab.server = lab.server, elsewhere
+        lab.execute(f"INSERT INTO {lab.name('~~made')} (item, status, priority) VALUES (1, 'pending', 5)")
+        lab.log_in(database="")
+        refused = job.until_condition("Resolved", "False", "ServerChanged")
+        assert f"login-{lab.id}" in refused["message"]
+        job.until_workers(lambda pods: not pods, "without workers")
+        assert lab.rows() == {1: "pending"}
+    finally:
+        lab.drop()
+        lab.server = before
+    lab.log_in()
+    lab.add("insert", first=2)
+    lab.until_made(1, 2)
+    job.until_condition("Resolved", "True", "Resolved")

@@ -21,7 +21,7 @@ from .tasks import now
 Q = TypeVar("Q")
 A = TypeVar("A")
 
-MOST = 200
+MOST = 250
 """Questions in one statement."""
 SLOW_SECONDS = 0.25
 SLOW_SECONDS_EACH = 0.005
