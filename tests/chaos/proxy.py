@@ -63,12 +63,15 @@ class Proxy:
 
     async def _serve(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         self._open.add(client)
-        with suppress(OSError, asyncio.IncompleteReadError):
+        with suppress(OSError):
             answers, server = await asyncio.open_connection(*self._upstream)
             back = asyncio.ensure_future(self._pass_back(answers, client))
-            await self._pass_on(reader, client, server, back)
-            server.close()
-            back.cancel()
+            try:
+                await self._pass_on(reader, client, server, back)
+            finally:
+                # A client that was killed with an answer unread resets: the server is to hear that it is gone.
+                server.close()
+                back.cancel()
         self._open.discard(client)
         client.close()
 
