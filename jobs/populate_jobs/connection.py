@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, TypeVar
 
-from .errors import Contended, DatabaseUnreachable, PopulateError
+from .errors import Contended, DatabaseUnreachable, LockWaitedFor, PopulateError
 from .settings import DatabaseSettings
 from .statements import statements
 
@@ -31,10 +31,12 @@ class Result:
 class Connection:
     """Not for use by several threads at once. Every method may raise DatabaseUnreachable; reconnect() then."""
 
-    def __init__(self, settings: DatabaseSettings, name: str, statement_seconds: float | None = None) -> None:
+    def __init__(
+        self, settings: DatabaseSettings, name: str, statement_seconds: float | None, lock_seconds: float | None
+    ) -> None:
         self.settings = settings
         self._name = name
-        self._statement_seconds = statement_seconds
+        self._limits = (statement_seconds, lock_seconds)
         self._driver = _driver(settings.backend)
         self.statements = statements(self._driver.NAME)
         self._raw: Any = None
@@ -49,7 +51,7 @@ class Connection:
         """Opens a new session; the old one, its transaction and its temporary tables are gone."""
         self.close()
         with self._translated():
-            self._raw = self._driver.open_connection(self.settings, self._name, self._statement_seconds)
+            self._raw = self._driver.open_connection(self.settings, self._name, *self._limits)
         version, self.id, self.user = self.execute(self.statements["describe_session"]).rows[0]
         self.version: str = str(version)
 
@@ -65,11 +67,15 @@ class Connection:
         """
         if self._in_transaction:
             return self._execute(sql, args)
-        return _contending(lambda: self._execute(sql, args))
+        return _contending(lambda: self._execute(sql, args), self._waits_for_locks)
 
     def atomically(self, work: Callable[[], T]) -> T:
         """Runs `work` in a transaction, again from its start when it lost a lock fight."""
-        return _contending(lambda: self._once_atomically(work))
+        return _contending(lambda: self._once_atomically(work), self._waits_for_locks)
+
+    @property
+    def _waits_for_locks(self) -> bool:
+        return self._limits[1] is None
 
     def _once_atomically(self, work: Callable[[], T]) -> T:
         with self.transaction():
@@ -108,22 +114,27 @@ class Connection:
             raise translated from error
 
 
-def connect(settings: DatabaseSettings, *, name: str, statement_seconds: float | None = None) -> Connection:
+def connect(
+    settings: DatabaseSettings, *, name: str, statement_seconds: float | None = None, lock_seconds: float | None = None
+) -> Connection:
     """A session for the queue; raises DatabaseUnreachable or LoginRefused.
 
-    `name` is shown in the server's list of sessions; `statement_seconds` bounds every statement.
+    `name` is shown in the server's list of sessions; `statement_seconds` bounds every statement, `lock_seconds` its
+    wait for a table that somebody alters (on PostgreSQL for a row, too), which then raises LockWaitedFor.
     """
-    return Connection(settings, name, statement_seconds)
+    return Connection(settings, name, statement_seconds, lock_seconds)
 
 
 def _driver(backend: str) -> ModuleType:
     return importlib.import_module(f".{backend}", __package__)
 
 
-def _contending(work: Callable[[], T]) -> T:
+def _contending(work: Callable[[], T], waits_for_locks: bool) -> T:
     for attempt in range(1, CONTENDED_TRIES):
         try:
             return work()
-        except Contended:
+        except Contended as error:
+            if isinstance(error, LockWaitedFor) and not waits_for_locks:
+                raise
             time.sleep(random.uniform(0.5, 1.5) * CONTENDED_SECONDS * attempt)
     return work()

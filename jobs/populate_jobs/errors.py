@@ -50,6 +50,10 @@ class Contended(DatabaseError):
     """Deadlock, lock wait or serialization failure, still there after the retries."""
 
 
+class LockWaitedFor(Contended):
+    """Somebody held a row or a table for longer than the session waits."""
+
+
 class ServerUnsuitable(DatabaseError):
     """The server cannot hold a queue: no SKIP LOCKED, or a binary log that forbids READ COMMITTED."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import ssl
 import struct
 from typing import Any
@@ -15,6 +16,7 @@ from .errors import (
     DatabaseError,
     DatabaseUnreachable,
     Duplicate,
+    LockWaitedFor,
     LoginRefused,
     MissingGrant,
     PopulateError,
@@ -70,14 +72,24 @@ _KINDS: dict[int, type[DatabaseError]] = {
     ER.BAD_DB_ERROR: TableMissing,
     ER.BAD_FIELD_ERROR: TableMissing,
     ER.DUP_ENTRY: Duplicate,
-    ER.LOCK_WAIT_TIMEOUT: Contended,
+    ER.LOCK_WAIT_TIMEOUT: LockWaitedFor,
     ER.LOCK_DEADLOCK: Contended,
     1020: Contended,  # a row changed since it was read
 }
 
 
-def open_connection(settings: DatabaseSettings, name: str, statement_seconds: float | None) -> Any:
+def open_connection(
+    settings: DatabaseSettings, name: str, statement_seconds: float | None, lock_seconds: float | None
+) -> Any:
     """A session at READ COMMITTED, in autocommit, that never reads local files."""
+    connection = _open(settings, name, statement_seconds)
+    if lock_seconds:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET SESSION lock_wait_timeout = {math.ceil(lock_seconds)}")
+    return connection
+
+
+def _open(settings: DatabaseSettings, name: str, statement_seconds: float | None) -> Any:
     options: dict[str, Any] = {
         "host": settings.host,
         "port": settings.port,

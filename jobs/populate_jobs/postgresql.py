@@ -11,6 +11,7 @@ from .errors import (
     DatabaseError,
     DatabaseUnreachable,
     Duplicate,
+    LockWaitedFor,
     LoginRefused,
     MissingGrant,
     PopulateError,
@@ -43,16 +44,19 @@ _KINDS: dict[str, type[DatabaseError]] = {
     "23505": Duplicate,
     "40001": Contended,
     "40P01": Contended,
-    "55P03": Contended,
+    "55P03": LockWaitedFor,
 }
 # Compiling takes seconds where one statement is about many tables, for rows that are read in no time.
 _NO_JIT = "SELECT set_config('jit', 'off', false) WHERE current_setting('jit', true) IS NOT NULL"
 _SSL_MODES = {"preferred": "prefer", "disabled": "disable", "required": "require", "verify-full": "verify-full"}
 
 
-def open_connection(settings: DatabaseSettings, name: str, statement_seconds: float | None) -> Any:
+def open_connection(
+    settings: DatabaseSettings, name: str, statement_seconds: float | None, lock_seconds: float | None
+) -> Any:
     """A session at READ COMMITTED, in autocommit."""
-    limit = f" -c statement_timeout={int(statement_seconds * 1000)}" if statement_seconds else ""
+    limits = {"statement_timeout": statement_seconds, "lock_timeout": lock_seconds}
+    limit = "".join(f" -c {name}={int(seconds * 1000)}" for name, seconds in limits.items() if seconds)
     with _ca_file(settings) as ca:
         connection = psycopg.connect(
             host=settings.host,

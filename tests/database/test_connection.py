@@ -3,12 +3,21 @@
 import contextlib
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
 from populate_jobs import Connection, JobsTable, connect
-from populate_jobs.errors import Contended, DatabaseError, DatabaseUnreachable, LoginRefused, PopulateError
+from populate_jobs.errors import (
+    Contended,
+    DatabaseError,
+    DatabaseUnreachable,
+    LockWaitedFor,
+    LoginRefused,
+    PopulateError,
+)
 
 from tests.database.pipeline import Pipeline, settings
 from tests.database.watch import locked
@@ -145,6 +154,26 @@ def test_a_statement_is_given_no_more_time_than_it_may_take(server: Server) -> N
     connection.reconnect()
     assert connection.execute("SELECT 1").rows == [(1,)]
     connection.close()
+
+
+def test_a_session_waits_no_longer_than_it_may_for_a_table_that_is_altered(pipeline: Pipeline) -> None:
+    with closing(connect(settings(pipeline.server), name="test", lock_seconds=1)) as connection:
+        with altering(pipeline), pytest.raises(LockWaitedFor):
+            connection.execute(f"SELECT count(*) FROM {pipeline.document().target}")
+        assert connection.execute(f"SELECT count(*) FROM {pipeline.document().target}").rows == [(0,)]
+
+
+@contextmanager
+def altering(pipeline: Pipeline) -> Iterator[None]:
+    """Another session holds the target as ALTER TABLE does."""
+    with closing(connect(settings(pipeline.server), name="other")) as other:
+        if pipeline.server.backend == "mysql":
+            other.execute(f"LOCK TABLES {pipeline.document().target} WRITE")
+            yield
+            return
+        with other.transaction():
+            other.execute(f"LOCK TABLE {pipeline.document().target} IN ACCESS EXCLUSIVE MODE")
+            yield
 
 
 def test_no_local_file_is_sent_even_where_the_server_takes_them(pipeline: Pipeline, connection: Connection) -> None:

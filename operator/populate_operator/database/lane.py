@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import queue
 import threading
 from collections.abc import Callable
@@ -20,10 +21,13 @@ class Lane:
     The thread is a daemon: a server that does not answer never keeps the process from ending.
     """
 
-    def __init__(self, settings: DatabaseSettings, name: str, statement_seconds: float | None = None) -> None:
-        self._settings = settings
-        self._name = name
-        self._statement_seconds = statement_seconds
+    def __init__(
+        self, settings: DatabaseSettings, name: str, statement_seconds: float | None = None,
+        lock_seconds: float | None = None,
+    ) -> None:  # fmt: skip
+        self._connect = functools.partial(
+            connect, settings, name=name, statement_seconds=statement_seconds, lock_seconds=lock_seconds
+        )
         self._connection: Connection | None = None
         self._tasks: queue.SimpleQueue[tuple[Future[Any], Callable[[Connection], Any]] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
@@ -57,7 +61,7 @@ class Lane:
 
     def _connected(self) -> Connection:
         if self._connection is None:
-            self._connection = connect(self._settings, name=self._name, statement_seconds=self._statement_seconds)
+            self._connection = self._connect()
         return self._connection
 
     def _disconnect(self) -> None:
