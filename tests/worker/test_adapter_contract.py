@@ -9,6 +9,7 @@ import pytest
 from datajoint import jobs
 from datajoint.autopopulate import AutoPopulate
 from datajoint.errors import LostConnectionError
+from populate_worker import datajoint_adapter
 
 from tests.servers import Server
 
@@ -108,3 +109,16 @@ def test_a_lost_session_is_told_by_a_query_that_may_not_reconnect(table: Any, se
     table.connection.connect()
     assert table.connection.query("SELECT 1").fetchone() == (1,)
     assert LostConnectionError.__name__ == "LostConnectionError", "the retry policy knows it by name"
+
+
+def test_postgresql_is_told_to_notice_a_node_that_is_lost(
+    table: Any, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if server.backend != "postgresql":
+        pytest.skip("MySQL and MariaDB have no such setting for a session")
+    for name, value in server.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(datajoint_adapter, "log_in", lambda settings: None)
+    monkeypatch.setattr(datajoint_adapter, "import_auto_populated", lambda path: lambda: table)
+    datajoint_adapter.AutoPopulated("", {}, ())
+    assert table.connection.query("SHOW tcp_keepalives_idle").fetchone()[0] == "30"

@@ -23,6 +23,13 @@ from .messages import LOGIN_FOLDER
 from .resolving.locate import import_auto_populated
 from .resolving.login import log_in
 
+_HEAR_OF_OUR_END = (
+    "SELECT set_config('tcp_keepalives_idle', '30', false), set_config('tcp_keepalives_interval', '10', false), "
+    "set_config('tcp_keepalives_count', '3', false)"
+)
+"""Where a node is lost nobody closes the session, and the server would keep its transaction, and the locks on the key
+that is to be made again, for two hours. MySQL and MariaDB have no such setting for a session."""
+
 
 class AutoPopulated:
     """A Computed or Imported table of the lab's, connected."""
@@ -34,6 +41,7 @@ class AutoPopulated:
         self._connection = self._table.connection
         self._make_kwargs = dict(make_kwargs)
         self._uuid_attributes = uuid_attributes
+        self._greet()
 
     @property
     def version(self) -> str:
@@ -52,6 +60,7 @@ class AutoPopulated:
                 self._connection.close()
             self._read_login_anew()
             self._connection.connect()
+            self._greet()
         if self._connection.in_transaction:
             self._connection.cancel_transaction()
 
@@ -61,6 +70,10 @@ class AutoPopulated:
         if isinstance(error, Exception) and self._is_lost():
             return dataclasses.replace(failure, exception=LostConnectionError.__name__)
         return failure
+
+    def _greet(self) -> None:
+        if self._connection.adapter.backend == "postgresql":
+            self._connection.query(_HEAR_OF_OUR_END)
 
     def _read_login_anew(self) -> None:
         """DataJoint connects again as it did first; a mounted Secret may have changed since."""
