@@ -16,6 +16,7 @@ from .installation import Installation
 from .lab import Lab
 
 KEYS = 100
+OPTIONS = ("--ignore-daemonsets", "--delete-emptydir-data", "--timeout=240s")
 
 
 @pytest.mark.alone
@@ -30,7 +31,7 @@ def test_a_node_that_is_drained_costs_no_key_and_begins_none_twice(
     before = job.workers()
     nodes = sorted({pod["spec"]["nodeName"] for pod in before.values()})
     try:
-        kubectl("drain", *nodes, "--pod-selector=datajoint.io/populatejob", "--ignore-daemonsets", "--timeout=240s")
+        kubectl("drain", *nodes, "--pod-selector=datajoint.io/populatejob", *OPTIONS)
         assert not before.keys() & job.workers().keys()
         assert not {host for host in lab.hosts().values() if host.partition(".")[0] in before}
         assert lab.messages() == {}

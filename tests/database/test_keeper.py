@@ -111,6 +111,21 @@ def test_errors_are_told_with_their_messages(pipeline: Pipeline, desk: Desk) -> 
     assert [(group.count, group.message) for group in keeper.tally.errors] == [(1, "ValueError: too few beats")]
 
 
+def test_errors_keep_their_messages_when_a_refresh_ends_that_had_counted_before_them(
+    pipeline: Pipeline, desk: Desk
+) -> None:
+    pipeline.add(1, 2)
+    keeper = desk.keeper(pipeline.document())
+    desk.until(lambda: keeper.queue and keeper.queue.ready == 2)
+    earlier = keeper.refreshed
+    assert earlier is not None
+    assert earlier.counts.error == 0
+    pipeline.change(1, status="error", error_message="ValueError: too few beats")
+    desk.until(lambda: keeper.tally and keeper.tally.errors)
+    keeper._refreshed(earlier)
+    desk.until(lambda: keeper.tally and keeper.tally.errors)
+
+
 @pytest.mark.parametrize("broken", ["restriction", "restricted_key_source"])
 def test_one_with_broken_sql_knows_it_and_the_others_do_not_notice(pipeline: Pipeline, desk: Desk, broken: str) -> None:
     pipeline.add(1, 2)

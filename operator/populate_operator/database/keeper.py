@@ -209,6 +209,8 @@ class Keeper:
         self._checked_at = time.monotonic()
         self._check_seat.took(1, found.seconds)
         errors = self.tally.errors if self.tally and found.counts.error else ()
+        # It may have counted before keys failed whose messages are known: the next count is to ask for them again.
+        self._grouped = self._grouped if errors else None
         self.tally = Tally(found.counts, found.ended, self.tally.seconds if self.tally else 0.0, errors)
         if found.added:
             self.look_at_once()
