@@ -19,8 +19,8 @@ endif
 .DEFAULT_GOAL := help
 .PHONY: help setup test lint unit database cluster-test demo cluster-demo bench chaos servers servers-down cluster cluster-down images lock clean
 # Most of a test is waiting, for processes and pods: several run side by side. With so small a chunk, in their order.
-SERVERS_TEST := python -m tests.servers run python -m pytest --numprocesses=4 --dist=worksteal
-CLUSTER_TEST := python -m tests.cluster run python -m pytest tests/cluster --numprocesses=6 --maxschedchunk=1
+SERVERS_TEST := python -m tests.servers run python -m pytest --numprocesses=4 --dist=worksteal --durations=20
+CLUSTER_TEST := python -m tests.cluster run python -m pytest tests/cluster --numprocesses=6 --maxschedchunk=1 --durations=20
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
