@@ -7,7 +7,51 @@ from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+TEXT = "text/plain"
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(
+        self, address: tuple[str, int], alive: Callable[[], bool], metrics: Callable[[], bytes], look: Callable[[], None]
+    ) -> None:
+        super().__init__(address, _Handler)
+        self.alive = alive
+        self.metrics = metrics
+        self.look = look
+
+
+class _Handler(BaseHTTPRequestHandler):
+    timeout = 10
+    server: _Server
+
+    def do_GET(self) -> None:
+        if self.path == "/healthz":
+            status = HTTPStatus.OK if self.server.alive() else HTTPStatus.SERVICE_UNAVAILABLE
+            self._answer(status, TEXT, f"{status.phrase}\n".encode())
+        elif self.path == "/metrics":
+            self._answer(HTTPStatus.OK, METRICS_TYPE, self.server.metrics())
+        else:
+            self._answer(HTTPStatus.NOT_FOUND, TEXT, b"/healthz or /metrics\n")
+
+    def do_POST(self) -> None:
+        if self.path == "/look":
+            self.server.look()
+            self._answer(HTTPStatus.ACCEPTED, TEXT, b"looking\n")
+        else:
+            self._answer(HTTPStatus.NOT_FOUND, TEXT, b"/look\n")
+
+    def _answer(self, status: HTTPStatus, content_type: str, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Probes are no news."""
 
 
 def serve(
@@ -17,37 +61,6 @@ def serve(
 
     `look` is called, on another thread, when somebody says by POST that there are keys.
     """
-
-    class Handler(BaseHTTPRequestHandler):
-        timeout = 10
-
-        def do_GET(self) -> None:
-            if self.path == "/healthz":
-                status = HTTPStatus.OK if alive() else HTTPStatus.SERVICE_UNAVAILABLE
-                self._answer(status, "text/plain", f"{status.phrase}\n".encode())
-            elif self.path == "/metrics":
-                self._answer(HTTPStatus.OK, METRICS_TYPE, metrics())
-            else:
-                self._answer(HTTPStatus.NOT_FOUND, "text/plain", b"/healthz or /metrics\n")
-
-        def do_POST(self) -> None:
-            if self.path == "/look":
-                look()
-                self._answer(HTTPStatus.ACCEPTED, "text/plain", b"looking\n")
-            else:
-                self._answer(HTTPStatus.NOT_FOUND, "text/plain", b"/look\n")
-
-        def _answer(self, status: HTTPStatus, content_type: str, body: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", content_type)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Probes are no news."""
-
-    server = ThreadingHTTPServer(address, Handler)
-    server.daemon_threads = True
+    server = _Server(address, alive, metrics, look)
     threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
     return server
