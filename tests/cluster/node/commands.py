@@ -15,13 +15,19 @@ _ETCD = (
     *(f"--listen-client-urls={_STORE}", f"--advertise-client-urls={_STORE}"),
     "--listen-peer-urls=http://127.0.0.1:2380",
 )
+# Metrics adapters and their like answer for a part of the API: they are told by these who asks.
+_AGGREGATION = (
+    *(f"--proxy-client-cert-file={FOLDER}/pki/proxy.crt", f"--proxy-client-key-file={FOLDER}/pki/proxy.key"),
+    *(f"--requestheader-client-ca-file={FOLDER}/pki/proxy.crt", "--requestheader-username-headers=X-Remote-User"),
+    *("--requestheader-group-headers=X-Remote-Group", "--requestheader-extra-headers-prefix=X-Remote-Extra-"),
+)
 _API_SERVER = (
     *(PROGRAM, "apiserver", f"--etcd-servers={_STORE}", f"--advertise-address={network.NODE}"),
     *(f"--cert-dir={FOLDER}/pki", f"--token-auth-file={FOLDER}/pki/tokens.csv", "--authorization-mode=Node,RBAC"),
     *(f"--service-cluster-ip-range={_SERVICES}", "--service-account-issuer=https://kubernetes.default.svc"),
     *(f"--service-account-{use}-file={FOLDER}/pki/accounts.key" for use in ("key", "signing-key")),
     # By name the kubelet is found at 127.0.0.1.
-    *("--kubelet-preferred-address-types=Hostname", "--allow-privileged"),
+    *("--kubelet-preferred-address-types=Hostname", "--allow-privileged", *_AGGREGATION),
 )
 _CONTROLLERS = (
     *(PROGRAM, "controllers", _KUBECONFIG, "--leader-elect=false", "--bind-address=127.0.0.1"),

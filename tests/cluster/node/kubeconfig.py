@@ -9,17 +9,21 @@ import subprocess
 from pathlib import Path
 from urllib.request import Request, urlopen
 
+from tests.cluster import certificates
+
 from . import network
 
 SERVER = f"https://{network.NODE}:6443"
 
 
 def create_keys(folder: Path) -> str:
-    """Write the API server's list of tokens and the key that signs service accounts; the token."""
+    """Write the API server's list of tokens, the key that signs service accounts, and the certificate with which the
+    API server introduces itself to those that it passes requests on to; the token."""
     folder.mkdir(mode=0o700)
     token = secrets.token_hex(16)
     (folder / "tokens.csv").write_text(f"{token},admin,admin,system:masters\n")
     subprocess.run(["openssl", "genrsa", "-out", str(folder / "accounts.key"), "2048"], check=True, capture_output=True)
+    certificates.create(folder / "proxy.crt", folder / "proxy.key")
     return token
 
 
