@@ -1,199 +1,135 @@
-"""The operator on a real cluster: how soon keys are worked on, what a drain costs, what upstream rows wait for."""
+"""Keys made in pods of a real cluster, by our operator and by KEDA with DataJoint's populate: how soon keys are worked
+on, and what a drain costs."""
 
 from __future__ import annotations
 
+import functools
 import statistics
 import time
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 
-from tests.cluster import Kubectl, borrow, images, load
-from tests.cluster.api import Api
-from tests.cluster.installation import Installation, create_namespace
-from tests.cluster.kubectl import Program
-from tests.cluster.lab import Applied, Lab
-from tests.servers import keep
+from tests.cluster import borrow
+from tests.cluster.lab import Lab
+from tests.cluster.progress import say
+from tests.servers.host import Unavailable
 
-from .report import Figure, alone
+from . import keda, site
+from .keda_manifests import DEFAULTS, QUICK
+from .laboratory import laboratory, operator
+from .report import Figure, alone, beside
+from .sides import Keda, Ours, Side
 
 ROUNDS = 5
 SIX = 6
 LOOK_SECONDS = 0.02
-LONG_IDLE_SECONDS = 75.0
-"""After a minute without keys a worker asks less often."""
-SIZES = (10_000, 100_000, 1_000_000)
-"""Rows of parent and child, for slower and slower refreshes."""
-DEADLINE_SECONDS = 600.0
 DRAINED = ("sleep 20", "sleep 5") * 30
-CRD = "crds/populatejobs.yaml"
+DRAINING = 5
+AIMS = {
+    "first_key_median_s": "<= 2.5",
+    "first_key_longest_s": "<= 4",
+    "six_workers_s": "<= 5",
+    "drain_busy_pods_removed": "<= 0",
+    "drain_keys_in_error": "<= 0",
+    "drain_all_pods_gone_s": "<= 10",
+}
+
+Values = Iterator[tuple[str, int, float]]
+"""Name, workers, value."""
+_until = functools.partial(site.until, every=LOOK_SECONDS)
 
 
-def run(engine: str) -> Iterator[Figure]:
-    with _lab(engine) as lab:
-        yield from _cold_starts(lab, engine)
-        yield from _six_at_work(lab, engine)
-        yield from _drain(lab, engine)
-    with _lab(engine) as lab:
-        yield from _upstream(lab, engine)
-
-
-@contextmanager
-def _lab(engine: str) -> Iterator[Lab]:
-    """A lab of its own, with an operator that does nothing else."""
+def run(engine: str, full: bool) -> Iterator[Figure]:
+    """With `full` also the drain of a KEDA with its defaults, which takes eight minutes."""
+    has_peer = _has_peer()
     with borrow() as cluster:
-        kubectl, name = Kubectl(cluster.kubeconfig), f"bench-{uuid.uuid4().hex[:8]}"
-        kubectl("apply", f"--filename={CRD}")
-        create_namespace(kubectl, name)
-        images.build_lab()
-        operator, pipeline = load(cluster, images.OPERATOR, images.LAB)
-        helm = Program("helm", cluster.kubeconfig)
-        values = {"watchNamespaces": [name], "installation": name}
-        with Installation(kubectl, helm, f"populate-operator-{name}", operator, **values):
-            lab = Lab(kubectl, Api(cluster.kubeconfig), name, keep(engine, cluster.address), pipeline)
-            try:
-                yield lab
-            finally:
-                lab.release()
-                kubectl("delete", "namespace", name)
-                lab.drop()
+        ours = {}
+        with laboratory(cluster, engine) as lab, operator(cluster, lab):
+            for name, workers, value in _measure(lab, Ours(lab), drained=True):
+                ours[name] = value
+                yield alone(name, engine, workers, value, AIMS[name])
+        for peer, pace, drained in (("keda", QUICK, True), ("keda_defaults", DEFAULTS, full)) if has_peer else ():
+            with laboratory(cluster, engine) as lab, keda.running(cluster, lab.namespace):
+                for name, workers, value in _measure(lab, Keda(lab, pace), drained):
+                    yield beside(f"{name}_to_{peer}", engine, workers, ours[name], value, "<= 1")
 
 
-def _cold_starts(lab: Lab, engine: str) -> Iterator[Figure]:
+def _has_peer() -> bool:
+    try:
+        keda.build()
+    except Unavailable as reason:
+        say(f"LEFT OUT KEDA beside the operator: {reason}")
+        return False
+    return True
+
+
+def _measure(lab: Lab, side: Side, drained: bool) -> Values:
+    yield from _cold_starts(lab, side)
+    yield from _six_at_work(lab, side)
+    if drained:
+        yield from _drain(lab, side)
+
+
+def _cold_starts(lab: Lab, side: Side) -> Values:
     """From a pending row, with no worker there, to that row reserved."""
-    job = _defaults(lab, "cold", maxWorkers=SIX)
     seconds = []
-    for item in range(1, ROUNDS + 1):
-        _until(lambda: not lab.owned("pods"), "no pods left")
-        start = _queue(lab, item)
-        _until(lambda: item in lab.hosts(), "the row is reserved")  # noqa: B023
-        seconds.append(time.monotonic() - start)
-        lab.let(item)
-        _until(lambda: not lab.rows(), "the key is made")
-    job.delete()
-    yield alone("first_key_median_s", engine, 1, statistics.median(seconds), "<= 2.5")
-    yield alone("first_key_longest_s", engine, 1, max(seconds), "<= 4")
+    with side.at_work("cold", SIX):
+        for item in range(1, ROUNDS + 1):
+            side.rest((item - 0.5) / ROUNDS)
+            start = _queue(lab, item, "wait")
+            _until(lambda: item in lab.hosts(), "the row is reserved")  # noqa: B023
+            seconds.append(time.monotonic() - start)
+            lab.let(item)
+            _until(lambda: not lab.rows(), "the key is made")
+    yield "first_key_median_s", 1, statistics.median(seconds)
+    yield "first_key_longest_s", 1, max(seconds)
 
 
-def _six_at_work(lab: Lab, engine: str) -> Iterator[Figure]:
+def _six_at_work(lab: Lab, side: Side) -> Values:
     """From six pending rows, with no worker there, to six workers that each make one."""
-    job = _defaults(lab, "six", maxWorkers=SIX)
-    _until(lambda: not lab.owned("pods"), "no pods left")
     first = 100
-    items = range(first, first + SIX)
-    start = _queue(lab, *items)
-    _until(lambda: len(set(lab.hosts().values())) == SIX, "six workers hold a key each")
-    seconds = time.monotonic() - start
-    lab.let(*items)
-    _until(lambda: not lab.rows(), "the keys are made")
-    job.delete()
-    yield alone("six_workers_s", engine, SIX, seconds, "<= 5")
+    with side.at_work("six", SIX):
+        side.rest(0.5)
+        start = _queue(lab, first, *["wait"] * SIX)
+        _until(lambda: len(set(lab.hosts().values())) == SIX, "six workers hold a key each")
+        seconds = time.monotonic() - start
+        lab.let(*range(first, first + SIX))
+        _until(lambda: not lab.rows(), "the keys are made")
+    yield "six_workers_s", SIX, seconds
 
 
-def _drain(lab: Lab, engine: str) -> Iterator[Figure]:
-    """Sixty keys of 20 s and of 5 s: what was begun twice, what failed, when all pods were gone."""
-    workers, first = 5, 200
-    _until(lambda: not lab.owned("pods"), "no pods left")
-    lab.add(*DRAINED, first=first)
+def _drain(lab: Lab, side: Side) -> Values:
+    """Sixty keys of 20 s and of 5 s, twelve for a worker: makes that were cut short, keys that were not made, when all
+    pods were gone."""
+    first = 200
     items = set(range(first, first + len(DRAINED)))
-    job = _defaults(lab, "drain", maxWorkers=workers)
-    failed: set[int] = set()
-
-    def ended() -> bool:
-        failed.update(item for item, status in lab.rows().items() if status == "error")
-        return items <= set(lab.made()) | failed
-
-    _until(ended, "all keys have ended")
-    at_the_end = time.monotonic()
-    _until(lambda: not lab.owned("pods"), "no pods left")
-    seconds = time.monotonic() - at_the_end
-    begun = [item for item in lab.started() if item in items]
-    job.delete()
-    yield alone("drain_busy_pods_removed", engine, workers, len(begun) - len(set(begun)), "<= 0")
-    yield alone("drain_keys_in_error", engine, workers, len(failed), "<= 0")
-    yield alone("drain_all_pods_gone_s", engine, workers, seconds, "<= 10")
+    _queue(lab, first, *DRAINED)
+    with side.at_work("drain", DRAINING, keys_per_worker=len(DRAINED) // DRAINING):
+        _until(lambda: not _waited_for(lab, side, items), "all keys have ended")
+        at_the_end = time.monotonic()
+        # What a pod that is gone still holds is nobody's any more, and would be counted as work for ever.
+        lab.execute(f"UPDATE {lab.name('~~made')} SET status = 'error' WHERE status = 'reserved'")
+        made, begun = items & set(lab.made()), [item for item in lab.started() if item in items]
+        _until(lambda: not side.pods(), "no pods left")
+        seconds = time.monotonic() - at_the_end
+    yield "drain_busy_pods_removed", DRAINING, len(begun) - len(made)
+    yield "drain_keys_in_error", DRAINING, len(items - made)
+    yield "drain_all_pods_gone_s", DRAINING, seconds
 
 
-def _upstream(lab: Lab, engine: str) -> Iterator[Figure]:
-    """From a new row upstream to its key made by a worker that is there already, at tables of several sizes."""
-    parent = _defaults(lab, "parent", minWorkers=1)
-    child = _defaults(lab, "child", table="lab.Reviewed", minWorkers=1)
-    for job in (parent, child):
-        _until(lambda: job.status.get("workers", {}).get("ready") == 1, "a worker is ready")  # noqa: B023
-    external, upstream = _new_rows(lab, first=1)
-    yield alone("external_row_longest_s", engine, 1, external, "<= 7")
-    yield alone("upstream_row_longest_s", engine, 1, upstream, "<= 2")
-    time.sleep(LONG_IDLE_SECONDS)
-    yield alone("upstream_row_after_a_minute_longest_s", engine, 1, _new_rows(lab, first=ROUNDS + 1)[1], "<= 2")
-    for rows in SIZES:
-        _fill_up(lab, rows, (parent, child))
-        external, upstream = _new_rows(lab, first=rows + 1)
-        refresh = 1000 * float(child.status["lastRefreshSeconds"])
-        yield alone(f"upstream_{rows}_refresh_ms", engine, 1, refresh, "<= inf")
-        yield alone(f"upstream_{rows}_external_row_longest_s", engine, 1, external, "<= inf")
-        yield alone(f"upstream_{rows}_row_longest_s", engine, 1, upstream, "<= 2" if refresh <= 40 else "<= inf")
+def _waited_for(lab: Lab, side: Side, items: set[int]) -> set[int]:
+    """Those that are neither made, nor given up, nor held by a pod that is gone."""
+    made, rows = set(lab.made()), lab.rows()
+    left = {item for item in items - made if rows.get(item) != "error"}
+    if any(rows.get(item) != "reserved" for item in left):
+        return left
+    hosts, pods = lab.hosts(), {pod["metadata"]["name"] for pod in side.pods()}
+    return {item for item in left & hosts.keys() if hosts[item].partition(".")[0] in pods}
 
 
-def _new_rows(lab: Lab, first: int) -> tuple[float, float]:
-    """The longest of several: seconds to the parent's key made, and from then to the child's."""
-    external, upstream = [], []
-    for item in range(first, first + ROUNDS):
-        lab.add("insert", first=item)
-        start = time.monotonic()
-        _until(lambda: _has(lab, "__made", item), "the parent's key is made")  # noqa: B023
-        made = time.monotonic()
-        _until(lambda: _has(lab, "__reviewed", item), "the child's key is made")  # noqa: B023
-        external.append(made - start)
-        upstream.append(time.monotonic() - made)
-    return max(external), max(upstream)
-
-
-def _has(lab: Lab, table: str, item: int) -> bool:
-    return bool(lab.execute(f"SELECT item FROM {lab.name(table)} WHERE item = {item}"))
-
-
-def _fill_up(lab: Lab, rows: int, jobs: tuple[Applied, ...]) -> None:
-    """Parents and children up to so many, with no key left to make."""
-    for job in jobs:
-        job.patch(suspend=True)
-        job.until_settled()
-    item, made, reviewed = map(lab.name, ("item", "__made", "__reviewed"))
-    while (top := lab.execute(f"SELECT max(item) FROM {item}")[0][0]) < rows:
-        lab.execute(
-            f"INSERT INTO {item} (item, behaviour) SELECT item + {top}, 'insert' FROM {item} WHERE item <= {rows - top}"
-        )
-    lab.execute(
-        f"INSERT INTO {made} (item, pod, maker) SELECT item, '', '' FROM {item} "
-        f"WHERE item NOT IN (SELECT item FROM {made})"
-    )
-    lab.execute(
-        f"INSERT INTO {reviewed} (item) SELECT item FROM {made} WHERE item NOT IN (SELECT item FROM {reviewed})"
-    )
-    for job in jobs:
-        job.patch(suspend=False)
-        job.until_settled()
-        _until(lambda: job.status.get("workers", {}).get("ready") == 1, "a worker is ready")  # noqa: B023
-
-
-def _defaults(lab: Lab, name: str, table: str = "lab.Made", **scaling: int) -> Applied:
-    """A PopulateJob with what the definition has for defaults, resolved and with its queue known."""
-    job = lab.apply(name, table=table, refresh={}, scaling=scaling, retry={}, worker={"drainSeconds": 30})
-    _until(lambda: job.condition("Ready").get("status") == "True", f"{name} is ready")
-    return job
-
-
-def _queue(lab: Lab, *items: int) -> float:
-    """Rows for these items that wait until they are let go; the moment before they were pending."""
-    lab.add(*["wait"] * len(items), first=items[0])
-    rows = ", ".join(f"({item}, 'pending', 5)" for item in items)
+def _queue(lab: Lab, first: int, *behaviours: str) -> float:
+    """Has rows for items that behave so wait in the queue; the moment before they were pending."""
+    lab.add(*behaviours, first=first)
+    rows = ", ".join(f"({item}, 'pending', 5)" for item in range(first, first + len(behaviours)))
     moment = time.monotonic()
     lab.execute(f"INSERT INTO {lab.name('~~made')} (item, status, priority) VALUES {rows}")
     return moment
-
-
-def _until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{what}: not within {DEADLINE_SECONDS:.0f} s")
-        time.sleep(LOOK_SECONDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,8 +32,9 @@ class Figure:
 
 
 def beside(name: str, backend: str, workers: int, ours: float, peer: float, limit: str) -> Figure:
-    """A figure whose ratio is ours to the peer's."""
-    return Figure(name, backend, workers, round(ours, 4), round(peer, 4), round(ours / peer, 3), limit)
+    """A figure whose ratio is ours to the peer's; of a count that is 0 for both it is 1."""
+    ratio = ours / peer if peer else 1.0 if not ours else math.inf
+    return Figure(name, backend, workers, round(ours, 4), round(peer, 4), round(ratio, 3), limit)
 
 
 def alone(name: str, backend: str, workers: int, ours: float, limit: str) -> Figure:

@@ -138,12 +138,12 @@ def operator(kubeconfig: Path, namespace: str) -> Iterator[psutil.Process]:
             process.terminate()
 
 
-def until(condition: Callable[[], bool], what: str) -> None:
+def until(condition: Callable[[], bool], what: str, every: float = LOOK_SECONDS) -> None:
     deadline = time.monotonic() + DEADLINE_SECONDS
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what}: not within {DEADLINE_SECONDS:.0f} s")
-        time.sleep(LOOK_SECONDS)
+        time.sleep(every)
 
 
 def _resolved(item: Mapping[str, Any], document: ResolveDocument, settings: DatabaseSettings) -> Object:

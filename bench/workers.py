@@ -104,7 +104,6 @@ def run(server: Server, keys: int) -> Iterator[Figure]:
         yield alone("statements_per_key_growth", backend, workers, growth, f"<= {FLAT}")
         if workers == 1:
             yield _beside_plain(stage)
-    yield from _idle(stage)
 
 
 def _beside_plain(stage: Stage) -> Figure:
@@ -118,15 +117,27 @@ def _beside_plain(stage: Stage) -> Figure:
     )
 
 
-def _idle(stage: Stage) -> Iterator[Figure]:
-    """What a worker asks of the database while there is nothing to do: in its first minute, and in its second."""
-    stage.start_over()
+def idle(server: Server) -> Iterator[Figure]:
+    """What a worker asks of the database while there is nothing to do: in its first minute, and in its second. Beside
+    one that calls populate in a loop, whose minutes are alike."""
+    statements.prepare(server)
+    stage = Stage(server, keys=1)
+    names, limits = ("idle_statements_per_s", "idle_statements_per_s_later"), (1.0, 0.2)
     with _workers(stage, 1):
-        for name, limit in (("idle_statements_per_s", 1.0), ("idle_statements_per_s_later", 0.2)):
-            before, looking = statements.count(stage.server), statements.count(stage.server)
-            time.sleep(IDLE_SECONDS)
-            asked = statements.count(stage.server) - looking - (looking - before)
-            yield alone(name, stage.server.name, 1, asked / IDLE_SECONDS, f"<= {limit}")
+        ours = [_asked(stage), _asked(stage)]
+    with _process(stage, [sys.executable, "-m", "bench.loop", TABLE]):
+        _until(lambda: stage.made() == stage.keys, "the loop has nothing to do any more")
+        loop = _asked(stage)
+    for name, limit, asked in zip(names, limits, ours, strict=True):
+        yield alone(name, server.name, 1, asked, f"<= {limit}")
+        yield beside(f"{name}_to_populate", server.name, 1, asked, loop, "<= 1")
+
+
+def _asked(stage: Stage) -> float:
+    """Statements a second."""
+    before, looking = statements.count(stage.server), statements.count(stage.server)
+    time.sleep(IDLE_SECONDS)
+    return (statements.count(stage.server) - looking - (looking - before)) / IDLE_SECONDS
 
 
 def _rounded(ours: Run, peer: Run) -> tuple[float, float]:

@@ -1,0 +1,90 @@
+"""What upstream rows wait for, for which KEDA has nothing."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Iterator
+
+from tests.cluster import borrow
+from tests.cluster.lab import Applied, Lab
+
+from . import site
+from .laboratory import laboratory, operator
+from .report import Figure, alone
+from .sides import populatejob
+
+ROUNDS = 5
+LOOK_SECONDS = 0.02
+LONG_IDLE_SECONDS = 75.0
+"""After a minute without keys a worker asks less often."""
+SIZES = (10_000, 100_000, 1_000_000)
+"""Rows of parent and child, for slower and slower refreshes."""
+
+_until = functools.partial(site.until, every=LOOK_SECONDS)
+
+
+def run(engine: str) -> Iterator[Figure]:
+    with borrow() as cluster, laboratory(cluster, engine) as lab, operator(cluster, lab):
+        yield from _upstream(lab, engine)
+
+
+def _upstream(lab: Lab, engine: str) -> Iterator[Figure]:
+    """From a new row upstream to its key made by a worker that is there already, at tables of several sizes."""
+    parent = populatejob(lab, "parent", scaling={"minWorkers": 1})
+    child = populatejob(lab, "child", table="lab.Reviewed", scaling={"minWorkers": 1})
+    for job in (parent, child):
+        _until(lambda: job.status.get("workers", {}).get("ready") == 1, "a worker is ready")  # noqa: B023
+    external, upstream = _new_rows(lab, first=1)
+    yield alone("external_row_longest_s", engine, 1, external, "<= 7")
+    yield alone("upstream_row_longest_s", engine, 1, upstream, "<= 2")
+    time.sleep(LONG_IDLE_SECONDS)
+    yield alone("upstream_row_after_a_minute_longest_s", engine, 1, _new_rows(lab, first=ROUNDS + 1)[1], "<= 2")
+    for rows in SIZES:
+        _fill_up(lab, rows, (parent, child))
+        external, upstream = _new_rows(lab, first=rows + 1)
+        refresh = 1000 * float(child.status["lastRefreshSeconds"])
+        yield alone(f"upstream_{rows}_refresh_ms", engine, 1, refresh, "<= inf")
+        yield alone(f"upstream_{rows}_external_row_longest_s", engine, 1, external, "<= inf")
+        yield alone(f"upstream_{rows}_row_longest_s", engine, 1, upstream, "<= 2" if refresh <= 40 else "<= inf")
+
+
+def _new_rows(lab: Lab, first: int) -> tuple[float, float]:
+    """The longest of several: seconds to the parent's key made, and from then to the child's."""
+    external, upstream = [], []
+    for item in range(first, first + ROUNDS):
+        lab.add("insert", first=item)
+        start = time.monotonic()
+        _until(lambda: _has(lab, "__made", item), "the parent's key is made")  # noqa: B023
+        made = time.monotonic()
+        _until(lambda: _has(lab, "__reviewed", item), "the child's key is made")  # noqa: B023
+        external.append(made - start)
+        upstream.append(time.monotonic() - made)
+    return max(external), max(upstream)
+
+
+def _has(lab: Lab, table: str, item: int) -> bool:
+    return bool(lab.execute(f"SELECT item FROM {lab.name(table)} WHERE item = {item}"))
+
+
+def _fill_up(lab: Lab, rows: int, jobs: tuple[Applied, ...]) -> None:
+    """Parents and children up to so many, with no key left to make."""
+    for job in jobs:
+        job.patch(suspend=True)
+        job.until_settled()
+    item, made, reviewed = map(lab.name, ("item", "__made", "__reviewed"))
+    while (top := lab.execute(f"SELECT max(item) FROM {item}")[0][0]) < rows:
+        lab.execute(
+            f"INSERT INTO {item} (item, behaviour) SELECT item + {top}, 'insert' FROM {item} WHERE item <= {rows - top}"
+        )
+    lab.execute(
+        f"INSERT INTO {made} (item, pod, maker) SELECT item, '', '' FROM {item} "
+        f"WHERE item NOT IN (SELECT item FROM {made})"
+    )
+    lab.execute(
+        f"INSERT INTO {reviewed} (item) SELECT item FROM {made} WHERE item NOT IN (SELECT item FROM {reviewed})"
+    )
+    for job in jobs:
+        job.patch(suspend=False)
+        job.until_settled()
+        _until(lambda: job.status.get("workers", {}).get("ready") == 1, "a worker is ready")  # noqa: B023
