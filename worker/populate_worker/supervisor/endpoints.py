@@ -8,6 +8,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 TEXT = "text/plain"
+Address = tuple[str, int]
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -15,7 +16,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(
-        self, address: tuple[str, int], alive: Callable[[], bool], metrics: Callable[[], bytes], look: Callable[[], None]
+        self, address: Address, alive: Callable[[], bool], metrics: Callable[[], bytes], look: Callable[[], None]
     ) -> None:
         super().__init__(address, _Handler)
         self.alive = alive
@@ -55,7 +56,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def serve(
-    address: tuple[str, int], alive: Callable[[], bool], metrics: Callable[[], bytes], look: Callable[[], None]
+    address: Address, alive: Callable[[], bool], metrics: Callable[[], bytes], look: Callable[[], None]
 ) -> ThreadingHTTPServer:
     """Serves until its shutdown(); raises OSError where the address cannot be had.
 
