@@ -69,6 +69,16 @@ class Cluster:
                 return None
             raise
 
+    async def served(self, version: str) -> set[str]:
+        """Plural names of the kinds of an API group's version, such as `apps/v1`; none where it is unknown."""
+        try:
+            found = await self._json("GET", f"apis/{version}")
+        except ClusterError as error:
+            if error.status == 404:
+                return set()
+            raise
+        return {resource["name"] for resource in found["resources"]}
+
     async def children(self, kind: str, namespaces: Sequence[str]) -> list[dict[str, Any]]:
         """All objects of a kind that the operator makes or watches; no namespaces are all of them."""
         return await self._list(kind, namespaces, [("labelSelector", COMPONENT)])
