@@ -17,7 +17,7 @@ export UV_DEFAULT_INDEX := $(PIP_INDEX_URL)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint unit database cluster-test demo cluster-demo bench chaos servers servers-down cluster cluster-down images lock clean
+.PHONY: help setup test lint unit database cluster-test demo cluster-demo bench chaos servers servers-down cluster cluster-down images generate lock clean
 # Most of a test is waiting, for processes and pods: several run side by side. With so small a chunk, in their order.
 SERVERS_TEST := python -m tests.servers run python -m pytest --numprocesses=4 --dist=worksteal --durations=20
 CLUSTER_TEST := python -m tests.cluster run python -m pytest tests/cluster --numprocesses=6 --maxschedchunk=1 --durations=20
@@ -81,6 +81,9 @@ cluster-down: $(READY) ## Stop and remove the Kubernetes that `make cluster` sta
 
 images: $(READY) ## Build the images of operator and worker, and load them into the cluster if one runs
 	python -m tests.cluster images
+
+generate: $(READY) ## Write anew what is made from the definition and the chart: its README, deploy/, what tests compare
+	python -m tests.cluster.generated
 
 lock: $(READY) ## Lock the dependencies of pyproject.toml anew (ARGS=--upgrade for newer versions)
 	python .ci/lock.py $(ARGS)

@@ -9,8 +9,9 @@ run() {
   "$@"
 }
 
+# Tests may have brought the definition of PopulateJob before, with kubectl: it is this release's from now on.
 run helm upgrade --install populate-operator charts/populate-operator \
-  --namespace populate-operator --create-namespace --wait
+  --namespace populate-operator --create-namespace --wait --take-ownership
 kubectl get secret datajoint >/dev/null 2>&1 || run kubectl create secret generic datajoint \
   --from-literal="backend=$DJ_BACKEND" --from-literal="host=$DJ_HOST" --from-literal="port=$DJ_PORT" \
   --from-literal="user=$DJ_USER" --from-literal="password=$DJ_PASS" \

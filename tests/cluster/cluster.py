@@ -81,10 +81,10 @@ def provide_pipelines(cluster: Cluster) -> None:
 
 
 def build_programs() -> None:
-    """Have the programs that `up` would build on its way. Raises Unavailable."""
+    """Have the programs that `up` and the tests would build on their way. Raises Unavailable."""
     with engine.session():
         own = engine.is_own()
-    for name in ("pause", "kubectl", "helm", "node") if own else ("kind", "kubectl", "helm"):
+    for name in (*(("pause", "kubectl", "helm", "node") if own else ("kind", "kubectl", "helm")), "helm-docs"):
         golang.program(name)
 
 

@@ -14,12 +14,11 @@ from tests.servers.host import cache, wait_until
 
 from . import Cluster, Kubectl, Refused, borrow, cluster, databases, images, load
 from .api import Api
-from .installation import Installation, create_namespace
+from .installation import DEFINITION, Installation, create_namespace
 from .kubectl import Program
 from .lab import Lab, describe
 
 HERE = Path(__file__).parent
-DEFINITION = HERE.parents[1] / "crds" / "populatejobs.yaml"
 
 one_engine = pytest.mark.parametrize("database", [databases.NAMES[-1]], indirect=True)
 """For what has nothing to do with the kind of database."""

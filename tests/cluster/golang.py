@@ -29,6 +29,7 @@ class Foreign(NamedTuple):
 _KEDA = "github.com/kedacore/keda/v2@v2.21.0"
 OTHERS = {
     "helm": Foreign("helm.sh/helm/v3@v3.22.0", "./cmd/helm"),
+    "helm-docs": Foreign("github.com/norwoodj/helm-docs@v1.14.2", "./cmd/helm-docs"),
     "kind": Foreign("sigs.k8s.io/kind@v0.33.0"),
     "keda-operator": Foreign(_KEDA, "./cmd/operator"),
     "keda-adapter": Foreign(_KEDA, "./cmd/adapter"),

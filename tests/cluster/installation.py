@@ -10,7 +10,9 @@ from tests.servers.host import wait_until
 
 from .kubectl import Kubectl, Program
 
-CHART = Path(__file__).parents[2] / "charts" / "populate-operator"
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "charts" / "populate-operator"
+DEFINITION = ROOT / "crds" / "populatejobs.yaml"
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 
 
@@ -22,7 +24,8 @@ class Installation:
         self.name = name
         self._kubectl = kubectl
         self._helm = helm
-        self._values = {"image": {"repository": repository, "tag": tag}, "verbose": True, **values}
+        own = {"image": {"repository": repository, "tag": tag}, "verbose": True}
+        self._values = {**own, "crds": {"install": False}, **values}  # the definition is every release's
 
     def __enter__(self) -> "Installation":
         create_namespace(self._kubectl, self.name)

@@ -1,9 +1,12 @@
-"""The chart: what it grants, and an operator that is installed from it in either mode."""
+"""The chart as it is rendered: what it grants, what it refuses, what is made from it; and one of its values at work."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,67 +14,198 @@ import yaml
 
 from tests.servers.host import wait_until
 
-from . import Cluster, Refused, golang, images
-from .conftest import DEFINITION, one_engine
-from .installation import CHART, Installation
+from . import Refused, generated, images
+from .conftest import one_engine
+from .generated import GENERATED, GOLDEN
+from .installation import CHART, DEFINITION, ROOT, Installation
 from .kubectl import Program
 from .lab import Lab
 
-Render = Callable[..., list[dict[str, Any]]]
+Object = dict[str, Any]
 CAP = 3
-_RENDERING = ("--values=-", f"--kube-version={golang.version()}")
+NAMED = {"watchNamespaces": ["a", "b"], "installation": "lab"}
+DIGEST = f"sha256:{64 * 'a'}"
 
 
-@pytest.fixture(scope="session")
-def helm(cluster: Cluster) -> Program:
-    return Program("helm", cluster.kubeconfig)
+def render(*options: str, **values: object) -> list[Object]:
+    """What a release consists of, its tests left out."""
+    text = generated.render("--values=-", "--skip-tests", *options, stdin=json.dumps(values))
+    return [document for document in yaml.safe_load_all(text) if document]
 
 
-@pytest.fixture(scope="session")
-def render(helm: Program) -> Render:
-    def render(**values: object) -> list[dict[str, Any]]:
-        text = helm("template", "populate-operator", str(CHART), *_RENDERING, stdin=json.dumps(values))
-        return [document for document in yaml.safe_load_all(text) if document]
-
-    return render
+def the(kind: str, documents: list[Object]) -> Object:
+    (found,) = (document for document in documents if document["kind"] == kind)
+    return found
 
 
-def rules(documents: list[dict[str, Any]], *kinds: str) -> list[dict[str, Any]]:
+def rules(documents: list[Object], *kinds: str) -> list[Object]:
     return [rule for document in documents if document["kind"] in kinds for rule in document["rules"]]
 
 
-def test_the_chart_is_of_the_project_s_version_and_has_its_definition() -> None:
+# What is made from it
+
+
+@pytest.mark.parametrize("file", GENERATED, ids=lambda file: str(file.relative_to(ROOT)))
+def test_what_is_generated_is_up_to_date(file: Path) -> None:
+    assert file.read_text() == GENERATED[file](), "run `make generate` and commit what it changes"
+
+
+def test_the_chart_is_of_the_project_s_version_and_says_nothing_doubtful() -> None:
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
     assert chart["version"] == chart["appVersion"] == images.VERSION
-    assert (CHART / "crds" / DEFINITION.name).samefile(DEFINITION)
+    helm = Program("helm", Path(os.devnull))
+    for values in CHART / "values.yaml", GOLDEN / "values.yaml":
+        assert "0 chart(s) failed" in helm("lint", "--strict", str(CHART), f"--values={values}")
+
+
+# What is refused
+
+
+def leaves(values: Object, schema: Object, path: str = "") -> Iterator[tuple[str, bool]]:
+    """Every value and every field of the schema, and whether it is in both."""
+    fields = schema.get("properties", {})
+    for name in values.keys() | fields.keys():
+        yield f"{path}.{name}", name in values and name in fields
+        if isinstance(values.get(name), dict) and "properties" in fields.get(name, {}):
+            yield from leaves(values[name], fields[name], f"{path}.{name}")
+
+
+def test_the_schema_has_the_values_there_are() -> None:
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    del schema["properties"]["global"]  # Helm's own
+    found = dict(leaves(yaml.safe_load((CHART / "values.yaml").read_text()), schema))
+    assert len(found) > 40
+    kubernetes_own = re.compile(r"\.(affinity|resources)\.")
+    assert {path for path, both in found.items() if not both and not kubernetes_own.match(path)} == set()
 
 
 @pytest.mark.parametrize(
-    "values", [{}, {"watchNamespaces": ["a", "b"], "installation": "lab"}], ids=["cluster", "namespaces"]
+    ("values", "told"),
+    [
+        ({"watchNamespace": "a"}, "additional properties 'watchNamespace' not allowed"),
+        ({"watchNamespaces": "a"}, "'/watchNamespaces': got string, want array"),
+        ({"watchNamespaces": ["A"]}, "'/watchNamespaces/0': 'A' does not match pattern"),
+        ({"watchNamespaces": ["a"]}, "installation is needed with watchNamespaces"),
+        ({"image": {"digest": "0123"}}, "'/image/digest': '0123' does not match pattern"),
+        ({"image": {"pullPolicy": "always"}}, "value must be one of 'Always', 'IfNotPresent', 'Never'"),
+        ({"maxWorkersPerDatabase": -1}, "'/maxWorkersPerDatabase': minimum: got -1, want 0"),
+        ({"resources": {"memory": "1Gi"}}, "'/resources': additional properties 'memory' not allowed"),
+        ({"podMonitor": {"enabled": "yes"}}, "'/podMonitor/enabled': got string, want boolean"),
+        ({"extraEnv": [{"value": "1"}]}, "'/extraEnv/0': missing property 'name'"),
+        ({"livenessProbe": {"httpGet": {}}}, "'/livenessProbe': additional properties 'httpGet' not allowed"),
+    ],
 )
-def test_no_rule_has_a_wildcard(render: Render, values: dict[str, Any]) -> None:
+def test_a_value_that_cannot_be_meant_is_refused(values: Object, told: str) -> None:
+    with pytest.raises(Refused) as refused:
+        render(**values)
+    assert told in str(refused.value)
+
+
+def test_the_values_of_a_chart_around_it_do_no_harm() -> None:
+    assert render(**{"global": {"registry": "registry.example"}}) == render()
+
+
+# What it grants
+
+
+@pytest.mark.parametrize("values", [{}, NAMED], ids=["cluster", "namespaces"])
+def test_no_rule_has_a_wildcard(values: Object) -> None:
     granted = rules(render(**values), "ClusterRole", "Role")
     assert granted
     assert not [rule for rule in granted for part in ("apiGroups", "resources", "verbs") if "*" in rule[part]]
 
 
-def test_with_namespaces_named_nothing_is_granted_in_others(render: Render) -> None:
-    documents = render(watchNamespaces=["a", "b"], installation="lab")
-    granting = [document for document in documents if "Role" in document["kind"]]
+def test_with_namespaces_named_nothing_is_granted_in_others() -> None:
+    granting = [document for document in render(**NAMED) if "Role" in document["kind"]]
     assert {document["kind"] for document in granting} == {"Role", "RoleBinding"}
     assert {document["metadata"]["namespace"] for document in granting} == {"a", "b"}
 
 
-def test_both_modes_grant_the_same_in_what_they_watch(render: Render) -> None:
+def test_both_modes_grant_the_same_in_what_they_watch() -> None:
     everywhere = rules(render(installation="lab"), "ClusterRole")
     assert everywhere == rules(render(watchNamespaces=["a"], installation="lab"), "Role")
     (more,) = (rule for rule in rules(render(), "ClusterRole") if rule not in everywhere)
     assert (more["resources"], more["resourceNames"], more["verbs"]) == (["namespaces"], ["kube-system"], ["get"])
 
 
-def test_namespaces_without_an_installation_id_are_refused(render: Render) -> None:
-    with pytest.raises(Refused, match="installation is needed with watchNamespaces"):
-        render(watchNamespaces=["a"])
+# What it installs
+
+
+def test_the_definition_is_installed_as_it_is_and_stays() -> None:
+    installed = the("CustomResourceDefinition", render())
+    assert installed == yaml.safe_load(DEFINITION.read_text())
+    assert installed["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+    kinds = [document["kind"] for document in render(crds={"install": False})]
+    assert "CustomResourceDefinition" not in kinds
+
+
+@pytest.mark.parametrize(
+    ("image", "name"),
+    [
+        ({}, f"populate-operator:{images.VERSION}"),
+        ({"repository": "registry.example/operator", "tag": "2"}, "registry.example/operator:2"),
+        ({"digest": DIGEST}, f"populate-operator:{images.VERSION}@{DIGEST}"),
+    ],
+)
+def test_an_image_is_named_by_tag_or_by_digest(image: Object, name: str) -> None:
+    (container,) = the("Deployment", render(image=image))["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == name
+
+
+def test_a_constraint_spreads_what_it_selects_itself_or_else_the_operator() -> None:
+    spread = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"}
+    own = {**spread, "labelSelector": {"matchExpressions": [{"key": "tier", "operator": "Exists"}]}}
+    deployment = the("Deployment", render(topologySpreadConstraints=[spread, own]))["spec"]
+    selected = {**spread, "labelSelector": deployment["selector"]}
+    assert deployment["template"]["spec"]["topologySpreadConstraints"] == [selected, own]
+
+
+def test_a_disruption_budget_never_holds_the_only_operator_on_its_node() -> None:
+    def budgets(**values: object) -> list[Object]:
+        documents = render("--skip-schema-validation", **values)
+        return [document["spec"] for document in documents if document["kind"] == "PodDisruptionBudget"]
+
+    selector = the("Deployment", render())["spec"]["selector"]
+    assert budgets(replicas=2) == [{"maxUnavailable": 1, "selector": selector}]
+    assert budgets() == budgets(replicas=1) == budgets(replicas=2, podDisruptionBudget={"enabled": False}) == []
+
+
+def test_what_others_look_at_is_off_by_default() -> None:
+    kinds = {document["kind"] for document in render()}
+    rest = {"CustomResourceDefinition", "ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Deployment"}
+    assert kinds == rest
+
+
+@pytest.mark.parametrize(
+    ("values", "namespaces"), [({}, {"any": True}), (NAMED, {"matchNames": ["a", "b"]})], ids=["cluster", "namespaces"]
+)
+def test_workers_are_scraped_where_they_are(values: Object, namespaces: Object) -> None:
+    documents = render(podMonitor={"enabled": True}, **values)
+    (workers,) = (document["spec"] for document in documents if document["metadata"]["name"].endswith("-workers"))
+    assert workers["namespaceSelector"] == namespaces
+    worker = yaml.safe_load((ROOT / "tests" / "unit" / "golden" / "deployment.yaml").read_text())["spec"]["template"]
+    assert workers["selector"]["matchLabels"].items() <= worker["metadata"]["labels"].items()
+    (container,) = worker["spec"]["containers"]
+    (endpoint,) = workers["podMetricsEndpoints"]
+    assert endpoint["port"] in [port["name"] for port in container["ports"]]
+
+
+def test_alerts_and_dashboard_are_those_of_the_files() -> None:
+    documents = render(prometheusRule={"enabled": True}, dashboard={"enabled": True})
+    assert the("PrometheusRule", documents)["spec"] == yaml.safe_load((CHART / "files" / "alerts.yaml").read_text())
+    (dashboard,) = the("ConfigMap", documents)["data"].values()
+    assert json.loads(dashboard) == json.loads((CHART / "files" / "dashboard.json").read_text())
+
+
+@pytest.mark.parametrize("file", ["alerts.yaml", "dashboard.json"])
+def test_alerts_and_dashboard_ask_for_metrics_that_there_are(file: str) -> None:
+    sources = "\n".join(path.read_text() for folder in ("worker", "operator") for path in (ROOT / folder).rglob("*.py"))
+    asked = set(re.findall(r"\bpopulate_\w+", (CHART / "files" / file).read_text()))
+    assert asked
+    assert {name for name in asked if f'"{re.sub("_(total|bucket|sum|count)$", "", name)}"' not in sources} == set()
+
+
+# At work
 
 
 @one_engine

@@ -14,9 +14,8 @@ from tests.unit.manifest_text import a_job, read
 from tests.unit.test_manifest_rules import BROKEN, KEPT
 
 from . import Kubectl, Refused
-from .conftest import DEFINITION
+from .installation import DEFINITION, ROOT
 
-ROOT = DEFINITION.parents[1]
 DEMO = ROOT / "examples" / "cardio" / "populate.yaml"
 EVERY_FIELD = ROOT / "tests" / "unit" / "manifests" / "every-field.yaml"
 SCHEMA = yaml.safe_load(DEFINITION.read_text())["spec"]["versions"][0]["schema"]["openAPIV3Schema"]

@@ -82,3 +82,9 @@ def test_every_promise_of_reliability_names_a_test_that_there_is() -> None:
 def test_the_lock_fits_the_project() -> None:
     check = subprocess.run([sys.executable, ".ci/lock.py", "--check"], cwd=ROOT, capture_output=True, text=True)
     assert check.returncode == 0, check.stderr
+
+
+def test_the_chart_has_the_definition_as_it_is() -> None:
+    """Templates see nothing outside the chart, so it is a copy."""
+    definition, copy = (ROOT / folder / "populatejobs.yaml" for folder in ("crds", "charts/populate-operator/files"))
+    assert copy.read_text() == definition.read_text(), "run `make generate` and commit what it changes"

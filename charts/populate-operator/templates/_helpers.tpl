@@ -11,6 +11,11 @@ app.kubernetes.io/name: {{ .Chart.Name }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
+{{- define "populate-operator.image" -}}
+{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- with .Values.image.digest }}@{{ . }}{{ end }}
+{{- end }}
+
 {{- define "populate-operator.labels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{ include "populate-operator.selector" . }}
@@ -56,4 +61,21 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 - kind: ServiceAccount
   name: {{ include "populate-operator.name" . }}
   namespace: {{ .Release.Namespace }}
+{{- end }}
+
+{{- define "populate-operator.check" -}}
+{{ include "populate-operator.name" . | trunc 57 | trimSuffix "-" }}-check
+{{- end }}
+
+{{- /* Others than the operator's: its selector must not find the check. */}}
+{{- define "populate-operator.check-labels" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}-check
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
+{{- define "populate-operator.check-hook" -}}
+helm.sh/hook: test
+helm.sh/hook-weight: {{ . | quote }}
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- end }}

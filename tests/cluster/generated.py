@@ -1,0 +1,45 @@
+"""python -m tests.cluster.generated: writes anew what is made from the definition, the chart and its comments."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from . import golang
+from .installation import CHART, DEFINITION
+from .kubectl import Program
+
+GOLDEN = Path(__file__).parent / "golden"
+_NAME = "populate-operator"
+_HEAD = "# Generated from the chart: `make generate`.\n"
+
+
+def _definition() -> str:
+    """A copy: templates see nothing outside the chart, and Flux leaves out what is a link."""
+    return DEFINITION.read_text()
+
+
+def _readme() -> str:
+    helm_docs = Program("helm-docs", Path(os.devnull))
+    return helm_docs(f"--chart-search-root={CHART}", "--dry-run", "--log-level=error")
+
+
+def _every_value() -> str:
+    return _HEAD + render(f"--values={GOLDEN / 'values.yaml'}")
+
+
+def render(*options: str, stdin: str | None = None) -> str:
+    """The chart as a release of the operator's name in the namespace of that name. Raises Refused."""
+    helm = Program("helm", Path(os.devnull))
+    known = f"--kube-version={golang.version()}"
+    return helm("template", _NAME, str(CHART), f"--namespace={_NAME}", known, *options, stdin=stdin)
+
+
+GENERATED: dict[Path, Callable[[], str]] = {
+    CHART / "files" / DEFINITION.name: _definition,
+    CHART / "README.md": _readme,
+    GOLDEN / "every-value.yaml": _every_value,
+}
+
+if __name__ == "__main__":
+    for file, make in GENERATED.items():
+        file.write_text(make())
