@@ -1,15 +1,17 @@
 """python -m tests.cluster.generated: writes anew what is made from the definition, the chart and its comments."""
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 from . import golang
-from .installation import CHART, DEFINITION
+from .installation import CHART, DEFINITION, ROOT
 from .kubectl import Program
 
 GOLDEN = Path(__file__).parent / "golden"
 _NAME = "populate-operator"
+_HELM_S = re.compile(r"^ +(helm\.sh/chart|app\.kubernetes\.io/managed-by): .*\n", re.MULTILINE)
 _HEAD = "# Generated from the chart: `make generate`.\n"
 
 
@@ -21,6 +23,11 @@ def _definition() -> str:
 def _readme() -> str:
     helm_docs = Program("helm-docs", Path(os.devnull))
     return helm_docs(f"--chart-search-root={CHART}", "--dry-run", "--log-level=error")
+
+
+def _manifests() -> str:
+    """The chart by its defaults, without the definition, and without what says that Helm has it."""
+    return _HEAD + _HELM_S.sub("", render("--set=crds.install=false", "--skip-tests"))
 
 
 def _every_value() -> str:
@@ -37,6 +44,7 @@ def render(*options: str, stdin: str | None = None) -> str:
 GENERATED: dict[Path, Callable[[], str]] = {
     CHART / "files" / DEFINITION.name: _definition,
     CHART / "README.md": _readme,
+    ROOT / "deploy" / "operator.yaml": _manifests,
     GOLDEN / "every-value.yaml": _every_value,
 }
 
