@@ -14,7 +14,7 @@ import yaml
 
 from tests.servers.host import wait_until
 
-from . import Refused, generated, images
+from . import Kubectl, Refused, generated, images
 from .conftest import one_engine
 from .generated import GENERATED, GOLDEN
 from .installation import CHART, DEFINITION, ROOT, Installation
@@ -206,6 +206,17 @@ def test_alerts_and_dashboard_ask_for_metrics_that_there_are(file: str) -> None:
 
 
 # At work
+
+
+def test_a_server_takes_whatever_values_make(kubectl: Kubectl, namespace: str) -> None:
+    values = yaml.safe_load((GOLDEN / "values.yaml").read_text()) | {"watchNamespaces": [namespace]}
+    more = {"podDisruptionBudget": {"enabled": True}, "dashboard": {"enabled": True}, "replicas": 2}
+    documents = render("--skip-schema-validation", **values | more)
+    known = [document for document in documents if not document["apiVersion"].startswith("monitoring.coreos.com/")]
+    assert {"PodDisruptionBudget", "NetworkPolicy", "ConfigMap", "Deployment"} <= {found["kind"] for found in known}
+    for document in known:
+        document["metadata"]["namespace"] = namespace
+    kubectl.apply(*known, options=("--dry-run=server", "--validate=strict"))
 
 
 @one_engine
