@@ -66,8 +66,13 @@ class Installation:
             self._kubectl("scale", f"deployment/{self.name}", *self._here, "--replicas=1")
             self._kubectl("rollout", "status", f"deployment/{self.name}", *self._here, "--timeout=240s")
 
+    def check(self) -> str:
+        """What `helm test` says. Raises Refused where it fails."""
+        return self._helm("test", self.name, *self._here, "--timeout=240s")
+
     def pods(self) -> list[str]:
-        found = self._kubectl.get("pods", *self._here)["items"]
+        ours = "--selector=app.kubernetes.io/name=populate-operator"  # not those of a check
+        found = self._kubectl.get("pods", *self._here, ours)["items"]
         return [pod["metadata"]["name"] for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
     def log(self, lines: int = -1) -> str:
