@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from populate_operator.database.flight import Flight
 from populate_operator.kube import errands as module
+from populate_operator.kube.api import ClusterError
 from populate_operator.kube.errands import Errands
 
 
@@ -29,14 +30,15 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 class Requests:
     """Counts what was asked, and fails as often as it is told to."""
 
-    def __init__(self, failures: int = 0) -> None:
+    def __init__(self, failures: int = 0, error: Exception | None = None) -> None:
         self.made = 0
         self._failures = failures
+        self._error = error or OSError("refused")
 
     async def __call__(self) -> int:
         self.made += 1
         if self.made <= self._failures:
-            raise OSError("refused")
+            raise self._error
         return self.made
 
 
@@ -76,6 +78,31 @@ def test_what_failed_waits_longer_each_time_before_it_is_tried_again(clock: Cloc
                 times.append(clock.now)
             clock.now += 0.5
         assert [later - sooner for sooner, later in itertools.pairwise(times)] == [0.5, 1.0, 2.0, 4.0]
+
+    runs(scenario)
+
+
+@pytest.mark.parametrize(
+    ("error", "longest"),
+    [
+        (ClusterError("no answer"), 10.0),
+        (ClusterError("too many requests", status=429), 10.0),
+        (ClusterError("invalid", status=422), 60.0),
+        (OSError("refused"), 60.0),
+    ],
+    ids=str,
+)
+def test_an_api_server_that_was_away_is_asked_again_soon(clock: Clock, error: Exception, longest: float) -> None:
+    async def scenario(errands: Errands, flight: Flight) -> None:
+        requests, asked_at = Requests(failures=99, error=error), clock.now
+        while requests.made < 12:
+            before = requests.made
+            errands.run("status", requests)
+            await landed(flight, "status")
+            if requests.made > before:
+                pause, asked_at = clock.now - asked_at, clock.now
+            clock.now += 0.5
+        assert pause == longest
 
     runs(scenario)
 

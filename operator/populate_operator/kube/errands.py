@@ -10,10 +10,14 @@ from typing import Any, TypeVar
 
 from populate_operator.database.flight import Flight
 
+from .api import ClusterError
+
 T = TypeVar("T")
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 60.0
+LONGEST_UNANSWERED_SECONDS = 10.0
+"""Where the API server was away or too busy: once it is back, all that waits for it goes on soon."""
 
 log = logging.getLogger(__name__)
 
@@ -58,5 +62,7 @@ class Errands:
     def _pause(self, name: str, error: BaseException) -> None:
         log.info("%s: %s", name, error)
         failures = self._failures[name] = self._failures.get(name, 0) + 1
-        pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(failures - 1, 16))
+        unanswered = isinstance(error, ClusterError) and not error.says_no
+        longest = LONGEST_UNANSWERED_SECONDS if unanswered else LONGEST_PAUSE_SECONDS
+        pause = min(longest, FIRST_PAUSE_SECONDS * 2.0 ** min(failures - 1, 16))
         self._not_before[name] = time.monotonic() + pause
