@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable
 from typing import Any
 
 import kopf
 
-from .api import CHILDREN, Object
+from .api import CHILDREN, REQUEST_SECONDS, Object
 from .controller import Controller
 from .manifests.names import COMPONENT, GROUP
 
 PLURALS = {"Pod": ("", "v1", "pods"), "ConfigMap": ("", "v1", "configmaps")}
 PLURALS |= {"Deployment": ("apps", "v1", "deployments"), "Job": ("batch", "v1", "jobs")}
+
+CONNECT_SECONDS = 10.0
+TRY_AGAIN_EVERY = 3.0
 
 
 def registry(controller: Controller) -> kopf.OperatorRegistry:
@@ -35,6 +39,11 @@ def settings() -> kopf.OperatorSettings:
     found.peering.standalone = True
     # Which kinds and namespaces there are is known; looking takes rights that a service account need not have.
     found.scanning.disabled = True
+    # A watch on which nothing comes, not even the server's bookmarks, kopf itself begins anew after 70 s.
+    found.networking.request_timeout = REQUEST_SECONDS
+    found.networking.connect_timeout = CONNECT_SECONDS
+    # For ever: a watch that gave up would end the operator, and the API server is back at some time.
+    found.networking.error_backoffs = itertools.repeat(TRY_AGAIN_EVERY)
     for kind in CHILDREN:
         found.watching.label_selectors[PLURALS[kind]] = COMPONENT
     return found
