@@ -19,6 +19,7 @@ from populate_operator.plan.lineage import Lineage
 from populate_operator.plan.share import share
 
 from .api import CHILDREN, Cluster, ClusterError, Object
+from .health import Pulse
 from .place import Place
 from .populating import Populating
 from .secrets import Secrets
@@ -34,6 +35,10 @@ TOGETHER_EVERY = 0.25
 """Seconds: those that look every now and then do so at the same times, and so by the same statements."""
 LIST_EVERY = 60.0
 """Seconds after which everything is listed, for what watching may have missed."""
+LONGEST_PAUSE = 10.0
+"""Seconds between two attempts to list."""
+TURN_EVERY = 10.0
+"""Seconds, at least: that is how its health shows."""
 AFTER_A_FAULT = 10.0
 UNTIL_SEEN = 1.0
 """Should nobody ring when what was asked for has come."""
@@ -51,9 +56,10 @@ class Options:
 
 
 class Controller:
-    def __init__(self, cluster: Cluster, options: Options) -> None:
+    def __init__(self, cluster: Cluster, options: Options, pulse: Pulse) -> None:
         self._cluster = cluster
         self._options = options
+        self._pulse = pulse
         self._loop = asyncio.get_running_loop()
         self._woken = asyncio.Event()
         self._store = Store()
@@ -66,6 +72,8 @@ class Controller:
         self._resources: dict[Owner, Object] = {}
         self._lineage: Lineage[Owner] = Lineage()
         self._next_round = math.inf
+        self._listed = False
+        """Once: before that, what is missing here may well be there."""
 
     # What is heard
 
@@ -90,12 +98,14 @@ class Controller:
 
     async def run(self) -> None:
         """Until cancelled."""
-        await self._list_until_done()
         listing = asyncio.create_task(self._list_again_and_again())
         try:
-            while True:
-                self._turn()
+            while not listing.done():
+                if self._listed:
+                    self._turn()
+                self._pulse.beat()
                 await self._rest()
+            listing.result()
         finally:
             listing.cancel()
             self._place.secrets.close_all_but(())
@@ -173,9 +183,9 @@ class Controller:
 
     async def _rest(self) -> None:
         """Until something is due, or somebody rings."""
-        next_due = min([self._next_round, *self._due.values()])
+        next_due = min([self._next_round, *self._due.values()]) if self._listed else math.inf
         with contextlib.suppress(asyncio.TimeoutError):
-            seconds = min(LIST_EVERY, next_due - time.monotonic())
+            seconds = min(TURN_EVERY, next_due - time.monotonic())
             await asyncio.wait_for(self._woken.wait(), max(0.0, seconds))
         self._woken.clear()
 
@@ -216,17 +226,19 @@ class Controller:
         pause = 1.0
         while True:
             try:
-                return await self._list()
+                await self._list()
+                break
             except ClusterError as error:
                 log.error("the cluster cannot be listed, trying again: %s", error)
                 await asyncio.sleep(pause)
-                pause = min(30.0, pause * 2)
+                pause = min(LONGEST_PAUSE, pause * 2)
+        self._listed = True
+        self._woken.set()
 
     async def _list_again_and_again(self) -> None:
         while True:
+            await self._list_until_done()
             await asyncio.sleep(LIST_EVERY)
-            with contextlib.suppress(ClusterError):
-                await self._list()
             self._place.secrets.close_all_but([job.login for job in self._jobs.values() if job.login])
 
     async def _list(self) -> None:
