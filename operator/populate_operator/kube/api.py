@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import aiohttp
@@ -24,6 +24,7 @@ PATHS = {
     "Deployment": "apis/apps/v1/{}deployments",
     "Job": "apis/batch/v1/{}jobs",
     "Event": "apis/events.k8s.io/v1/{}events",
+    "Lease": "apis/coordination.k8s.io/v1/{}leases",
     "PopulateJob": f"apis/{GROUP}/v1alpha1/{{}}populatejobs",
 }
 CHILDREN = ("Pod", "ConfigMap", "Deployment", "Job")
@@ -49,9 +50,15 @@ class ClusterError(PopulateError):
         return self.status in (400, 403, 422)
 
 
+def always() -> bool:
+    return True
+
+
 class Cluster:
-    def __init__(self, api: client.ApiClient) -> None:
+    def __init__(self, api: client.ApiClient, may_write: Callable[[], bool] = always) -> None:
+        """`may_write` is asked before each write."""
         self._api = api
+        self._may_write = may_write
         self._gate = asyncio.Semaphore(MOST_REQUESTS)
 
     async def close(self) -> None:
@@ -150,6 +157,8 @@ class Cluster:
                 body=body,
                 auth_settings=["BearerToken"],
             )
+            if method != "GET" and not self._may_write():
+                raise ClusterError("another operator may lead now: nothing is written any more")
             try:
                 response = await self._api.call_api(*request, _request_timeout=REQUEST_SECONDS)
                 answer = bytes(await response.read())
@@ -160,7 +169,7 @@ class Cluster:
         return answer
 
 
-async def connect(context: str | None = None) -> Cluster:
+async def connect(context: str | None = None, may_write: Callable[[], bool] = always) -> Cluster:
     """From the pod's service account, else from the kubeconfig; raises ClusterError where there is neither."""
     settings = client.Configuration()
     try:
@@ -170,7 +179,7 @@ async def connect(context: str | None = None) -> Cluster:
             await config.load_kube_config(context=context, client_configuration=settings)
         except (ConfigException, OSError) as error:
             raise ClusterError(f"there is no cluster to talk to: {error}") from error
-    return Cluster(client.ApiClient(settings))
+    return Cluster(client.ApiClient(settings), may_write)
 
 
 def own_namespace(context: str | None = None) -> str:

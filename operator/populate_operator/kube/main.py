@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from populate_jobs.errors import PopulateError
 
+from . import election
 from .running import run
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -19,6 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(arguments)
     logging.basicConfig(stream=sys.stdout, level=logging.INFO if args.verbose else logging.WARNING, format=LOG_FORMAT)
     logging.getLogger("kopf").setLevel(logging.WARNING)
+    election.log.setLevel(logging.INFO)
     try:
         asyncio.run(run(args))
     except PopulateError as error:
@@ -39,7 +41,20 @@ def _parser() -> argparse.ArgumentParser:
         "--max-workers-per-database", type=int, metavar="N", help="over all PopulateJobs, shared by priority (no limit)"
     )
     parser.add_argument(
+        "--leader-election",
+        type=_lease,
+        metavar="NAMESPACE/NAME",
+        help="work only while holding this Lease: of several operators one does (not asked for)",
+    )
+    parser.add_argument(
         "--liveness", default="http://0.0.0.0:8080/healthz", metavar="URL", help="where to serve it (%(default)s)"
     )
     parser.add_argument("--verbose", action="store_true", help="log requests that fail, too")
     return parser
+
+
+def _lease(text: str) -> tuple[str, str]:
+    namespace, slash, name = text.partition("/")
+    if not (namespace and slash and name):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAMESPACE/NAME")
+    return namespace, name

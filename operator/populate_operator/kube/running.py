@@ -1,4 +1,5 @@
-"""The process: it serves its health, and works until it is told to stop."""
+"""The process: it serves its health, waits until it may work where it is one of several, and works until it is told
+to stop."""
 
 from __future__ import annotations
 
@@ -7,20 +8,23 @@ import logging
 import os
 import platform
 import signal
+import uuid
 from argparse import Namespace
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import kopf
 from populate_jobs.errors import PopulateError
 
 from . import handlers
-from .api import Cluster, ClusterError, connect
+from .api import Cluster, ClusterError, always, connect
 from .controller import Controller, Options
+from .election import Election
 from .health import Pulse, served
 
 ID_CHARACTERS = 8
 TRY_AGAIN_EVERY = 3.0
+LOST_STATUS = 1
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +34,10 @@ async def run(args: Namespace) -> None:
     stop, pulse = asyncio.Event(), Pulse()
     _heed(stop)
     async with served(args.liveness, pulse):
-        await _first(stop.wait(), _work(args, stop, pulse))
+        if args.leader_election is None:
+            await _first(stop.wait(), _work(args, stop, pulse, always))
+        else:
+            await _work_while_leading(args, stop, pulse)
 
 
 def _heed(stop: asyncio.Event) -> None:
@@ -38,8 +45,29 @@ def _heed(stop: asyncio.Event) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
 
-async def _work(args: Namespace, stop: asyncio.Event, pulse: Pulse) -> None:
+async def _work_while_leading(args: Namespace, stop: asyncio.Event, pulse: Pulse) -> None:
     cluster = await connect()
+    # A container that is started again in its pod goes on where the one before was: that one is dead.
+    me = os.environ.get("POD_NAME") or f"{platform.node()}-{uuid.uuid4().hex[:8]}"
+    election = Election(cluster, args.leader_election, me, pulse)
+    try:
+        await _first(stop.wait(), election.win())
+        if election.leads:
+            await _first(stop.wait(), _work(args, stop, pulse, lambda: election.leads), _end_when_lost(election))
+    finally:
+        await election.release()
+        await cluster.close()
+
+
+async def _end_when_lost(election: Election) -> None:
+    """Ends the process there and then: another one may have begun."""
+    await election.keep()
+    log.error("the Lease could not be renewed in time: this operator ends")
+    os._exit(LOST_STATUS)
+
+
+async def _work(args: Namespace, stop: asyncio.Event, pulse: Pulse, may_write: Callable[[], bool]) -> None:
+    cluster = await connect(may_write=may_write)
     try:
         options = Options(
             namespaces=tuple(args.namespace),
