@@ -39,7 +39,13 @@ def the(kind: str, documents: list[Object]) -> Object:
 
 
 def rules(documents: list[Object], *kinds: str) -> list[Object]:
-    return [rule for document in documents if document["kind"] in kinds for rule in document["rules"]]
+    """But for those of the Lease, which is the operator's own."""
+    granting = [document for document in documents if document["kind"] in kinds and not is_of_lease(document)]
+    return [rule for document in granting for rule in document["rules"]]
+
+
+def is_of_lease(document: Object) -> bool:
+    return bool(document["metadata"]["name"].endswith("-lease"))
 
 
 # What is made from it
@@ -110,7 +116,7 @@ def test_the_values_of_a_chart_around_it_do_no_harm() -> None:
 
 @pytest.mark.parametrize("values", [{}, NAMED], ids=["cluster", "namespaces"])
 def test_no_rule_has_a_wildcard(values: Object) -> None:
-    granted = rules(render(**values), "ClusterRole", "Role")
+    granted = [rule for document in render(**values) for rule in document.get("rules", [])]
     assert granted
     assert not [rule for rule in granted for part in ("apiGroups", "resources", "verbs") if "*" in rule[part]]
 
@@ -118,7 +124,7 @@ def test_no_rule_has_a_wildcard(values: Object) -> None:
 def test_with_namespaces_named_nothing_is_granted_in_others() -> None:
     granting = [document for document in render(**NAMED) if "Role" in document["kind"]]
     assert {document["kind"] for document in granting} == {"Role", "RoleBinding"}
-    assert {document["metadata"]["namespace"] for document in granting} == {"a", "b"}
+    assert {document["metadata"]["namespace"] for document in granting if not is_of_lease(document)} == {"a", "b"}
 
 
 def test_both_modes_grant_the_same_in_what_they_watch() -> None:
@@ -126,6 +132,26 @@ def test_both_modes_grant_the_same_in_what_they_watch() -> None:
     assert everywhere == rules(render(watchNamespaces=["a"], installation="lab"), "Role")
     (more,) = (rule for rule in rules(render(), "ClusterRole") if rule not in everywhere)
     assert (more["resources"], more["resourceNames"], more["verbs"]) == (["namespaces"], ["kube-system"], ["get"])
+
+
+@pytest.mark.parametrize("values", [{}, NAMED], ids=["cluster", "namespaces"])
+def test_a_lease_of_its_own_is_all_that_is_granted_in_its_own_namespace(values: Object) -> None:
+    documents = [document for document in render(**values) if is_of_lease(document)]
+    role, binding = sorted(documents, key=lambda document: len(document["kind"]))
+    assert (role["kind"], binding["kind"]) == ("Role", "RoleBinding")
+    assert role["metadata"]["namespace"] == binding["metadata"]["namespace"] == "default"
+    granted = [(rule["resources"], rule.get("resourceNames"), rule["verbs"]) for rule in role["rules"]]
+    assert granted == [(["leases"], None, ["create"]), (["leases"], ["populate-operator"], ["get", "patch"])]
+
+
+def test_without_leader_election_there_is_one_operator_and_no_lease() -> None:
+    documents = render(leaderElection=False)
+    assert not [document for document in documents if is_of_lease(document)]
+    spec = the("Deployment", documents)["spec"]
+    assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+    assert "leader-election" not in str(spec)
+    with pytest.raises(Refused, match="replicas above 1 need leaderElection"):
+        render(leaderElection=False, replicas=2)
 
 
 # What it installs
@@ -162,7 +188,7 @@ def test_a_constraint_spreads_what_it_selects_itself_or_else_the_operator() -> N
 
 def test_a_disruption_budget_never_holds_the_only_operator_on_its_node() -> None:
     def budgets(**values: object) -> list[Object]:
-        documents = render("--skip-schema-validation", **values)
+        documents = render(**values)
         return [document["spec"] for document in documents if document["kind"] == "PodDisruptionBudget"]
 
     selector = the("Deployment", render())["spec"]["selector"]
@@ -173,6 +199,7 @@ def test_a_disruption_budget_never_holds_the_only_operator_on_its_node() -> None
 def test_what_others_look_at_is_off_by_default() -> None:
     kinds = {document["kind"] for document in render()}
     rest = {"CustomResourceDefinition", "ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Deployment"}
+    rest |= {"Role", "RoleBinding"}
     assert kinds == rest
 
 
@@ -210,8 +237,8 @@ def test_alerts_and_dashboard_ask_for_metrics_that_there_are(file: str) -> None:
 
 def test_a_server_takes_whatever_values_make(kubectl: Kubectl, namespace: str) -> None:
     values = yaml.safe_load((GOLDEN / "values.yaml").read_text()) | {"watchNamespaces": [namespace]}
-    more = {"podDisruptionBudget": {"enabled": True}, "dashboard": {"enabled": True}, "replicas": 2}
-    documents = render("--skip-schema-validation", **values | more)
+    more = {"podDisruptionBudget": {"enabled": True}, "dashboard": {"enabled": True}, "leaderElection": True, "replicas": 2}
+    documents = render(**values | more)
     known = [document for document in documents if not document["apiVersion"].startswith("monitoring.coreos.com/")]
     assert {"PodDisruptionBudget", "NetworkPolicy", "ConfigMap", "Deployment"} <= {found["kind"] for found in known}
     for document in known:
