@@ -8,9 +8,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
-import subprocess
-import sys
 import tempfile
 import time
 import uuid
@@ -29,10 +26,10 @@ from populate_operator.spec import PopulateJob
 
 from tests.cluster import Kubectl
 from tests.cluster.api import Api
+from tests.cluster.beside import Operator
 from tests.cluster.databases import secret
 from tests.cluster.installation import create_namespace
 from tests.servers import Server
-from tests.servers.host import free_port
 
 from .tables import Bench
 
@@ -126,16 +123,8 @@ def site(kubeconfig: Path, server: Server) -> Iterator[Site]:
 
 @contextlib.contextmanager
 def operator(kubeconfig: Path, namespace: str) -> Iterator[psutil.Process]:
-    words = [f"--namespace={namespace}", f"--installation={namespace}"]
-    words += [f"--liveness=http://127.0.0.1:{free_port()}/healthz"]
-    with tempfile.TemporaryFile() as log, subprocess.Popen(
-        [sys.executable, "-m", "populate_operator.kube", *words],
-        env={**os.environ, "KUBECONFIG": str(kubeconfig)}, stdout=log, stderr=log,
-    ) as process:  # fmt: skip
-        try:
-            yield psutil.Process(process.pid)
-        finally:
-            process.terminate()
+    with tempfile.NamedTemporaryFile() as log, Operator(kubeconfig, namespace, Path(log.name)) as running:
+        yield psutil.Process(running.pid)
 
 
 def until(condition: Callable[[], bool], what: str, every: float = LOOK_SECONDS) -> None:
