@@ -12,6 +12,7 @@ _PATHS = {
     "jobs": "apis/batch/v1",
     "populatejobs": "apis/datajoint.io/v1alpha1",
     "events": "apis/events.k8s.io/v1",
+    "leases": "apis/coordination.k8s.io/v1",
 }
 """By plural; all others are of the core."""
 

@@ -51,12 +51,16 @@ class Operator:
         except (URLError, OSError):
             return False
 
+    @property
+    def has_ended(self) -> bool:
+        return self._process.poll() is not None
+
     def until_well(self) -> Operator:
         wait_until(lambda: self.is_well, "the operator is up")
         return self
 
     def kill(self) -> None:
-        if self._process.poll() is None:
+        if not self.has_ended:
             self._process.kill()
         self._process.wait(ENDED_SECONDS)
 

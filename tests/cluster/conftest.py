@@ -14,6 +14,8 @@ from tests.servers.host import cache, wait_until
 
 from . import Cluster, Kubectl, Refused, borrow, cluster, databases, images, load
 from .api import Api
+from .apiproxy import ApiProxy
+from .beside import Beside
 from .installation import DEFINITION, Installation, create_namespace
 from .kubectl import Program
 from .lab import Lab, describe
@@ -40,11 +42,13 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    lab = getattr(item, "funcargs", {}).get("lab")
-    if report.when == "call" and report.failed and isinstance(lab, Lab):
-        with suppress(Refused):
-            report.sections.append(("the lab's namespace", describe(lab.kubectl, lab.namespace)))
-            report.sections.append(("the operator", getattr(item, "funcargs", {})["operator"].log(200)))
+    if report.when == "call" and report.failed:
+        for used in getattr(item, "funcargs", {}).values():
+            with suppress(Refused):
+                if isinstance(used, Lab):
+                    report.sections.append(("the lab's namespace", describe(used.kubectl, used.namespace)))
+                elif isinstance(used, Installation | Beside):
+                    report.sections.append(("the operator", used.log(200)))
     return report
 
 
@@ -203,6 +207,32 @@ def lab(
     yield lab
     leave(lab, *watched)
     labs.append(lab)
+
+
+@pytest.fixture
+def own_lab(
+    namespace: str, kubectl: Kubectl, api: Api, cluster: Cluster, image: Callable[[str], str], labs: list[Lab]
+) -> Iterator[Lab]:
+    """A lab in a namespace that nobody watches but the operators that the test starts beside the cluster."""
+    lab = Lab(kubectl, api, namespace, keep(databases.NAMES[0], cluster.address), image(images.LAB))
+    yield lab
+    lab.release()
+    labs.append(lab)
+
+
+@pytest.fixture
+def beside(cluster: Cluster, namespace: str, tmp_path: Path) -> Iterator[Beside]:
+    """Operators of the test's own, as processes."""
+    beside = Beside(cluster.kubeconfig, namespace, tmp_path)
+    yield beside
+    beside.kill()
+
+
+@pytest.fixture
+def proxy(cluster: Cluster, tmp_path: Path) -> Iterator[ApiProxy]:
+    """Between an operator beside the cluster and the API server."""
+    with ApiProxy(cluster.kubeconfig, tmp_path).running() as proxy:
+        yield proxy
 
 
 def leave(lab: Lab, *namespaces: str) -> None:
