@@ -139,7 +139,7 @@ def test_a_lease_of_its_own_is_all_that_is_granted_in_its_own_namespace(values: 
     documents = [document for document in render(**values) if is_of_lease(document)]
     role, binding = sorted(documents, key=lambda document: len(document["kind"]))
     assert (role["kind"], binding["kind"]) == ("Role", "RoleBinding")
-    assert role["metadata"]["namespace"] == binding["metadata"]["namespace"] == "default"
+    assert role["metadata"]["namespace"] == binding["metadata"]["namespace"] == "populate-operator"
     granted = [(rule["resources"], rule.get("resourceNames"), rule["verbs"]) for rule in role["rules"]]
     assert granted == [(["leases"], None, ["create"]), (["leases"], ["populate-operator"], ["get", "patch"])]
 
@@ -237,7 +237,12 @@ def test_alerts_and_dashboard_ask_for_metrics_that_there_are(file: str) -> None:
 
 def test_a_server_takes_whatever_values_make(kubectl: Kubectl, namespace: str) -> None:
     values = yaml.safe_load((GOLDEN / "values.yaml").read_text()) | {"watchNamespaces": [namespace]}
-    more = {"podDisruptionBudget": {"enabled": True}, "dashboard": {"enabled": True}, "leaderElection": True, "replicas": 2}
+    more = {
+        "podDisruptionBudget": {"enabled": True},
+        "dashboard": {"enabled": True},
+        "leaderElection": True,
+        "replicas": 2,
+    }
     documents = render(**values | more)
     known = [document for document in documents if not document["apiVersion"].startswith("monitoring.coreos.com/")]
     assert {"PodDisruptionBudget", "NetworkPolicy", "ConfigMap", "Deployment"} <= {found["kind"] for found in known}
