@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 from populate_jobs import ErrorGroup
-from populate_operator.local.live import Bar, Live
+from populate_operator.display.bar import Bar
+from populate_operator.display.numbers import Numbers
+from populate_operator.local.live import Live
 from populate_operator.local.plain import Plain
 from populate_operator.local.run import Ending
-from populate_operator.local.words import Numbers
 from populate_operator.plan import Plan, Problem
 from rich.console import Console
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from populate_jobs.errors import ResolveRefused
 
+from populate_operator.display.numbers import Numbers, numbers
 from populate_operator.plan.conditions import some
 
-from . import words
 from .populating import Populating
 from .run import Ending, trouble
 
@@ -61,5 +61,5 @@ def _way_out(flags: str) -> Iterator[str]:
     yield f"try again:   populate retry {flags} --all    then populate run again"
 
 
-def _counted(job: Populating) -> words.Numbers:
-    return words.numbers(job.plan.status if job.plan else {})
+def _counted(job: Populating) -> Numbers:
+    return numbers(job.plan.status if job.plan else {})

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from rich.console import Console, ConsoleOptions, Group, RenderResult
+from rich.console import Console, Group
 from rich.live import Live as RichLive
-from rich.measure import Measurement
-from rich.segment import Segment
-from rich.style import Style
 from rich.table import Table
 from rich.text import Text
+
+from populate_operator.display.bar import LONGEST_BAR, SHORTEST_BAR, Bar, number
+from populate_operator.display.numbers import Numbers, numbers, pace, time_left
 
 from . import closing, words
 from .populating import Populating
@@ -22,35 +22,6 @@ _COLUMNS = {"made": 9, "pending": 7, "running": 7, "errors": 6, "workers": 7, "p
 _WIDE = 96
 _LEFT_OUT_WHERE_NARROW = frozenset({"workers", "pace"})
 _LAST_WIDTH = 10
-_SHORTEST_BAR, _LONGEST_BAR = 8, 48
-
-
-class Bar:
-    """Made, failed, ignored and running keys side by side, of all there are."""
-
-    def __init__(self, count: words.Numbers) -> None:
-        self._total = max(count.total or 0, 1)
-        self._parts = (
-            (count.done, "green"),
-            (count.error, "red"),
-            (count.ignored, "yellow"),
-            (count.reserved, "cyan"),
-        )
-
-    def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
-        width = min(options.max_width, _LONGEST_BAR)
-        used = reached = 0
-        for keys, colour in self._parts:
-            reached += keys
-            cells = min(width, -(-reached * width // self._total) if keys else used) - used
-            if reached < self._total and used + cells == width:
-                cells -= 1
-            yield Segment("━" * max(cells, 0), Style(color=colour))
-            used += max(cells, 0)
-        yield Segment("━" * (width - used), Style(color="grey23"))
-
-    def __rich_measure__(self, _: Console, options: ConsoleOptions) -> Measurement:
-        return Measurement(_SHORTEST_BAR, min(options.max_width, _LONGEST_BAR))
 
 
 class Live:
@@ -92,7 +63,7 @@ class Live:
 def _table(jobs: Sequence[Populating], width: int) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("", no_wrap=True, style="bold")
-    table.add_column("", min_width=_SHORTEST_BAR, max_width=_LONGEST_BAR, ratio=1)
+    table.add_column("", min_width=SHORTEST_BAR, max_width=LONGEST_BAR, ratio=1)
     shown = [name for name in _COLUMNS if width >= _WIDE or name not in _LEFT_OUT_WHERE_NARROW]
     for name in shown:
         table.add_column(name, justify="right", min_width=_COLUMNS[name], no_wrap=True)
@@ -103,27 +74,23 @@ def _table(jobs: Sequence[Populating], width: int) -> Table:
     return table
 
 
-def _row(job: Populating) -> tuple[words.Numbers, dict[str, Text]]:
+def _row(job: Populating) -> tuple[Numbers, dict[str, Text]]:
     status = job.plan.status if job.plan else {}
-    count = words.numbers(status)
+    count = numbers(status)
     return count, {
         "made": Text(count.progress),
-        "pending": _number(count.pending + count.scheduled),
-        "running": _number(count.reserved, "cyan"),
-        "errors": _number(count.error, "bold red"),
-        "workers": _number(len(job.crew.workers)),
-        "pace": Text(words.pace(status)),
+        "pending": number(count.pending + count.scheduled),
+        "running": number(count.reserved, "cyan"),
+        "errors": number(count.error, "bold red"),
+        "workers": number(len(job.crew.workers)),
+        "pace": Text(pace(status)),
     }
-
-
-def _number(number: int, style: str = "") -> Text:
-    return Text(str(number), style) if number else Text("0", "dim")
 
 
 def _end(job: Populating) -> Text:
     state = words.state(job)
     colour = {"complete": "green", "up to date": "green", "failed": "red"}.get(state, "yellow")
-    return Text(state, colour) if state else Text(words.time_left(job.seconds_left))
+    return Text(state, colour) if state else Text(time_left(job.seconds_left))
 
 
 def _complaints(jobs: Sequence[Populating]) -> Iterator[Text]:

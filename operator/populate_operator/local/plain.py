@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from populate_operator.display.numbers import numbers, pace
 from populate_operator.plan import Plan
 from populate_operator.plan.conditions import some
 
@@ -66,7 +67,7 @@ class Plain:
 
 def _line(job: Populating) -> str:
     status = job.plan.status if job.plan else {}
-    count = words.numbers(status)
+    count = numbers(status)
     workers = len(job.crew.workers)
     parts = [
         words.state(job),
@@ -77,6 +78,6 @@ def _line(job: Populating) -> str:
         count.error and some(count.error, "error"),
         count.ignored and f"{count.ignored} ignored",
         workers and some(workers, "worker"),
-        words.pace(status),
+        pace(status),
     ]
     return f"{job.name}: {', '.join(str(part) for part in parts if part)}"

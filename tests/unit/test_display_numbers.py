@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from populate_operator.local.words import pace, time_left
+from populate_operator.display.numbers import pace, time_left
 
 
 @pytest.mark.parametrize(
