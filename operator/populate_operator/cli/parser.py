@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from .exit_codes import EXPLAINED, ExitCode
 
 DATA = Path("populate-data")
+FORMS = ("table", "json", "yaml")
+WHICH_KEYS = "which keys? --match TEXT takes those whose message contains it, --all takes all with errors"
 
 _DATABASE = """\
 database: --secret-file, else the Secret in the manifest that spec.database.secretRef names, else DJ_HOST, DJ_USER,
@@ -71,30 +73,39 @@ class Parser(argparse.ArgumentParser):
         self.exit(ExitCode.BAD_INPUT, f"{self.prog}: {message}\nTry: {self.prog} --help\n")
 
     @property
-    def options(self) -> list[str]:
-        return [option for action in self._actions for option in action.option_strings]
+    def described(self) -> dict[str, argparse.Action]:
+        return {option: action for action in self._actions for option in action.option_strings}
 
 
-class _Version(argparse.Action):
+class Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
         from importlib.metadata import version
 
-        print(f"populate {version('populate-operator')}")
+        print(f"{parser.prog} {version('populate-operator')}")
         parser.exit()
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Exits with status 2 where the arguments cannot be understood."""
     parser, commands = _parsers()
-    if arguments and not arguments[0].startswith("-") and arguments[0] not in commands:
-        parser.error(f"there is no command {arguments[0]}{near(arguments[0], commands)}")
-    ours, theirs = _split(arguments)
-    args, unknown = parser.parse_known_args(ours)
-    if unknown:
-        command = commands[args.command]
-        command.error(f"there is no option {unknown[0]}{near(unknown[0].split('=')[0], command.options)}")
-    args.words = theirs
+    args = understood(parser, commands, arguments)
     _check(args, commands[args.command])
+    return args
+
+
+def understood(parser: Parser, commands: Mapping[str, Parser], arguments: Sequence[str]) -> argparse.Namespace:
+    """With the `command`, and as `words` what follows `--`; exits with status 2 and what was perhaps meant."""
+    ours, theirs = _split(arguments)
+    if not ours or ours[0].startswith("-"):
+        parser.parse_args(ours)
+        parser.error("the first word must be a COMMAND")
+    if ours[0] not in commands:
+        parser.error(f"there is no command {ours[0]}{near(ours[0], commands)}")
+    command = commands[ours[0]]
+    known = argparse.Namespace(command=ours[0], words=theirs)
+    args, unknown = command.parse_known_intermixed_args(ours[1:], known)
+    if unknown:
+        command.error(f"there is no option {unknown[0]}{near(unknown[0].split('=')[0], command.described)}")
     return args
 
 
@@ -115,7 +126,7 @@ def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def _parsers() -> tuple[Parser, dict[str, Parser]]:
     parser = Parser(prog="populate", description="Make the keys of DataJoint tables.", epilog=EXPLAINED)
-    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    parser.add_argument("--version", action=Version, nargs=0, help="show the version and exit")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     commands = {name: _command(subparsers, name) for name in COMMANDS}
     _run(commands["run"])
@@ -124,7 +135,7 @@ def _parsers() -> tuple[Parser, dict[str, Parser]]:
             "subjects", nargs="*", metavar="NAME", help="PopulateJobs of the manifest; without -f, tables: schema.table"
         )
     for name in ("status", "errors"):
-        commands[name].add_argument("-o", "--output", choices=("table", "json"), default="table", help="default table")
+        commands[name].add_argument("-o", "--output", choices=FORMS, default="table", help="default table")
     commands["errors"].add_argument("--most", type=_positive, default=10, metavar="N", help="most groups to show (10)")
     for name in ("retry", "ignore"):
         commands[name].add_argument("--match", metavar="TEXT", help="those whose message contains TEXT")
@@ -170,7 +181,7 @@ def _check(args: argparse.Namespace, command: Parser) -> None:
     if args.command == "exec" and not args.words:
         command.error("what is to be run? Put it after --")
     if args.command in ("retry", "ignore") and not (args.match or args.all or getattr(args, "key", None)):
-        command.error("which keys? --match TEXT takes those whose message contains it, --all takes all with errors")
+        command.error(WHICH_KEYS)
 
 
 def _positive(text: str) -> int:

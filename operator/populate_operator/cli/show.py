@@ -1,4 +1,4 @@
-"""Tables for people and JSON for programs, on standard output."""
+"""Tables for people, JSON and YAML for programs, on standard output."""
 
 from __future__ import annotations
 
@@ -12,8 +12,14 @@ from populate_jobs import Key
 from populate_operator.plan.status import plain
 
 
-def as_json(value: Any) -> None:
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+def as_data(value: Any, form: str) -> None:
+    """`form` is json or yaml."""
+    if form == "json":
+        print(json.dumps(value, indent=2, ensure_ascii=False))
+    else:
+        import yaml
+
+        print(yaml.safe_dump(value, sort_keys=False, allow_unicode=True), end="")
 
 
 def as_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, wide: str = "") -> None:

@@ -6,7 +6,7 @@ import populate_jobs
 from populate_jobs import ErrorGroup
 
 from populate_operator.cli.exit_codes import ExitCode
-from populate_operator.cli.show import as_json, as_table, key_json, key_text
+from populate_operator.cli.show import as_data, as_table, key_json, key_text
 from populate_operator.cli.subjects import subjects
 
 
@@ -17,8 +17,8 @@ def main(args: argparse.Namespace) -> int:
             for subject in found
             for group in populate_jobs.error_groups(subject.jobs, most=args.most)
         ]
-    if args.output == "json":
-        as_json([{"name": name, **_as_json(group)} for name, group in groups])
+    if args.output != "table":
+        as_data([{"name": name, **_as_json(group)} for name, group in groups], args.output)
     elif groups:
         rows = [(name, group.count, group.message, key_text(group.sample_key)) for name, group in groups]
         as_table(("NAME", "KEYS", "ERROR", "SUCH AS"), rows, wide="ERROR")

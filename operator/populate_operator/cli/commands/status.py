@@ -6,7 +6,7 @@ from typing import Any
 import populate_jobs
 
 from populate_operator.cli.exit_codes import ExitCode
-from populate_operator.cli.show import as_json, as_table
+from populate_operator.cli.show import as_data, as_table
 from populate_operator.cli.subjects import Subject, subjects
 
 _COLUMNS = {
@@ -23,8 +23,8 @@ _COLUMNS = {
 def main(args: argparse.Namespace) -> int:
     with subjects(args) as found:
         standings = [_standing(subject) for subject in found]
-    if args.output == "json":
-        as_json(standings)
+    if args.output != "table":
+        as_data(standings, args.output)
     else:
         as_table(list(_COLUMNS), [[standing[field] for field in _COLUMNS.values()] for standing in standings])
     return ExitCode.DONE
