@@ -14,7 +14,7 @@ SHORTEST_BAR, LONGEST_BAR = 8, 48
 
 
 class Bar:
-    """Made, failed, ignored and running keys side by side, of all there are."""
+    """Made, failed, ignored and running keys side by side, of all there are; the rest is thin, for want of colours."""
 
     def __init__(self, count: Numbers) -> None:
         self._total = max(count.total or 0, 1)
@@ -35,7 +35,7 @@ class Bar:
                 cells -= 1
             yield Segment("━" * max(cells, 0), Style(color=colour))
             used += max(cells, 0)
-        yield Segment("━" * (width - used), Style(color="grey23"))
+        yield Segment("─" * (width - used), Style(color="grey23"))
 
     def __rich_measure__(self, _: Console, options: ConsoleOptions) -> Measurement:
         return Measurement(SHORTEST_BAR, min(options.max_width, LONGEST_BAR))

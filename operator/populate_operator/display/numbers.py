@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import Any
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -50,3 +51,7 @@ def time_left(seconds: float | None) -> str:
     if seconds < 2 * DAY:
         return f"{int(seconds // HOUR)} h {int(seconds % HOUR // MINUTE)} min"
     return f"{round(seconds / DAY)} d"
+
+
+def clock(at: datetime) -> str:
+    return at.replace(tzinfo=at.tzinfo or timezone.utc).astimezone().strftime("%H:%M:%S")

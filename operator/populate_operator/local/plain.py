@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from populate_operator.display.numbers import numbers, pace
+from populate_operator.display.numbers import clock, numbers, pace
 from populate_operator.plan import Plan
 from populate_operator.plan.conditions import some
 
@@ -53,7 +53,7 @@ class Plain:
         if line == last_line or (at and mood == last_mood and (now - at).total_seconds() < EVERY):
             return
         self._shown[job.name] = (now, mood, line)
-        self.say(f"{words.clock(now)} {line}")
+        self.say(f"{clock(now)} {line}")
 
     def _tell(self, name: str, plan: Plan, now: datetime) -> None:
         """The warnings of a plan, once."""
@@ -62,7 +62,7 @@ class Plain:
         self._told[name] = plan
         for event in plan.events:
             if event.type == "Warning":
-                self.say(f"{words.clock(now)} {name}: {event.reason}: {event.message}")
+                self.say(f"{clock(now)} {name}: {event.reason}: {event.message}")
 
 
 def _line(job: Populating) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
-
 from .populating import Populating
 from .run import trouble
 
@@ -26,10 +24,6 @@ def complaint(job: Populating) -> str:
         return f"{problem.message}{again}"
     group = job.latest_error
     return f"{group.count} × {group.message}" if group else ""
-
-
-def clock(at: datetime) -> str:
-    return at.replace(tzinfo=at.tzinfo or timezone.utc).astimezone().strftime("%H:%M:%S")
 
 
 def _spaced(reason: str) -> str:
