@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
-from argparse import Namespace
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +18,6 @@ from populate_operator.kube.manifests.assignment import Answer
 from populate_operator.kube.relocation import address, is_elsewhere, refusal
 from populate_operator.kube.secrets import _settings
 from populate_operator.kube.wishes import due
-from populate_operator.kubectl.actions import ACTIONS
 from populate_operator.plan import Worker
 
 from tests.unit.kube import OURS, job, pod, ready, resource
@@ -82,32 +79,6 @@ def test_each_value_of_an_annotation_is_acted_on_once(
     annotations: dict[str, str], handled: dict[str, str], expected: dict[str, str]
 ) -> None:
     assert due(annotations, handled) == expected
-
-
-class Patched:
-    """In place of a cluster: keeps the patches."""
-
-    def __init__(self) -> None:
-        self.annotations: list[dict[str, Any]] = []
-
-    async def merge(self, kind: str, namespace: str, name: str, patch: dict[str, Any]) -> None:
-        self.annotations.append(patch["metadata"]["annotations"])
-
-
-@pytest.mark.parametrize(("command", "annotation"), [("retry", names.RETRY_ERRORS), ("ignore", names.IGNORE_ERRORS)])
-@pytest.mark.parametrize("match", ["too few", None])
-def test_kubectl_asks_by_annotations_and_takes_an_earlier_limit_away(
-    command: str, annotation: str, match: str | None
-) -> None:
-    cluster: Any = Patched()
-
-    async def ask() -> int:
-        return await ACTIONS[command](cluster, [resource()], Namespace(match=match))
-
-    assert asyncio.run(ask()) == 0
-    (asked,) = cluster.annotations
-    assert asked.keys() == {annotation, names.MATCH}
-    assert asked[names.MATCH] == match
 
 
 # Secrets

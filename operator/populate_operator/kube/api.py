@@ -169,24 +169,17 @@ class Cluster:
         return answer
 
 
-async def connect(context: str | None = None, may_write: Callable[[], bool] = always) -> Cluster:
+async def connect(may_write: Callable[[], bool] = always) -> Cluster:
     """From the pod's service account, else from the kubeconfig; raises ClusterError where there is neither."""
     settings = client.Configuration()
     try:
         config.load_incluster_config(client_configuration=settings)
     except ConfigException:
         try:
-            await config.load_kube_config(context=context, client_configuration=settings)
+            await config.load_kube_config(client_configuration=settings)
         except (ConfigException, OSError) as error:
             raise ClusterError(f"there is no cluster to talk to: {error}") from error
     return Cluster(client.ApiClient(settings), may_write)
-
-
-def own_namespace(context: str | None = None) -> str:
-    """The kubeconfig's."""
-    every, current = config.list_kube_config_contexts()
-    chosen = next((found for found in every if found["name"] == context), current)
-    return str(chosen["context"].get("namespace") or "default")
 
 
 def _path_of(wanted: Object) -> str:

@@ -1,5 +1,5 @@
 """`kubectl populate`: the PopulateJobs of a cluster, for people."""
 
-from .main import main
+from .main import complete, main
 
-__all__ = ["main"]
+__all__ = ["complete", "main"]

@@ -1,0 +1,61 @@
+"""All that the plugin knows of a cluster and wants of it goes through kubectl, which has called it: that knows every
+kubeconfig, login helper and proxy, and needs no library here."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from populate_jobs.errors import PopulateError
+
+from populate_operator.kube.manifests.names import GROUP
+
+Object = Mapping[str, Any]
+"""As the API server has it."""
+
+RESOURCE = f"populatejobs.{GROUP}"
+
+
+class Refused(PopulateError):
+    """kubectl could not do it, in its own words."""
+
+
+@dataclass(frozen=True)
+class Kubectl:
+    context: str | None = None
+    namespace: str | None = None
+    """None is the context's."""
+    everywhere: bool = False
+    """In all namespaces."""
+
+    @property
+    def where(self) -> str:
+        here = f"namespace {self.namespace}" if self.namespace else "this namespace"
+        return "any namespace" if self.everywhere else here
+
+    def command(self, *words: str) -> list[str]:
+        context = ["--context", self.context] if self.context else []
+        where = ["--all-namespaces"] if self.everywhere else ["--namespace", self.namespace] if self.namespace else []
+        return ["kubectl", *context, *words, *where]
+
+    def __call__(self, *words: str) -> str:
+        """What it printed. Raises Refused."""
+        try:
+            done = subprocess.run(self.command(*words), capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        except FileNotFoundError as error:
+            raise Refused("kubectl is not on the PATH") from error
+        if done.returncode:
+            raise Refused(done.stderr.strip() or f"kubectl ended with status {done.returncode}")
+        return done.stdout
+
+    def populatejobs(self, *options: str) -> list[Object]:
+        found: list[Object] = json.loads(self("get", RESOURCE, "--output=json", *options))["items"]
+        return found
+
+    def merge(self, job: Object, patch: Object) -> None:
+        """Raises Refused."""
+        there = Kubectl(self.context, job["metadata"]["namespace"])
+        there("patch", RESOURCE, job["metadata"]["name"], "--type=merge", f"--patch={json.dumps(patch)}")
