@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from populate_operator.kubectl import main
 from populate_operator.kubectl.parser import COMMANDS, parse
 
 from tests.unit.fake_kubectl import FakeKubectl, working
+
+HEAVY = ("kopf", "kubernetes", "datajoint", "rich", "yaml", "pymysql", "psycopg")
 
 
 @pytest.fixture
@@ -90,6 +94,21 @@ def test_without_kubectl_it_says_so(
     monkeypatch.setenv("PATH", str(tmp_path))
     assert main(["status"]) == 1
     assert "kubectl is not on the PATH" in capsys.readouterr().err
+
+
+def test_completion_and_help_import_nothing_heavy() -> None:
+    """Somebody waits for Tab."""
+    code = f"""
+import sys
+from populate_operator.kubectl import complete, main
+main(["status", "--help"])
+complete(["status", "--n"])
+loaded = [name for name in {HEAVY} if name in sys.modules]
+sys.exit(f"loaded: {{loaded}}" if loaded else 0)
+"""
+    path = ":".join(entry for entry in sys.path if entry)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": path})
+    assert done.returncode == 0, done.stderr
 
 
 # status and errors
