@@ -36,7 +36,7 @@ heart-rate ends as Failed, and rightly: in 28 of 404 windows the signal is too p
 Next:
   eval "\$(python -m tests.cluster status)"             kubectl and helm for this cluster, in this shell
   kubectl describe populatejob heart-rate              what happened, and how it stands
-  kubectl populate retry heart-rate                    try the failed windows again
+  kubectl populate retry heart-rate --all              try the failed windows again
   kubectl explain populatejob.spec                     every field
 To take it away:
   kubectl delete -f examples/cardio/populate.yaml      the PopulateJobs and all that belongs to them
