@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,10 @@ import pytest
 import yaml
 from populate_operator.kube.manifests import names
 from populate_operator.kubectl import main
+from populate_operator.kubectl.logs import of_key
 from populate_operator.kubectl.parser import COMMANDS, parse
+from populate_worker.messages import describe
+from populate_worker.supervisor.output import Tagger
 
 from tests.unit.fake_kubectl import FakeKubectl, working
 
@@ -83,7 +87,8 @@ def test_options_may_stand_between_names(kubectl: FakeKubectl) -> None:
 
 
 def test_what_kubectl_refuses_is_1_in_its_own_words(kubectl: FakeKubectl, capsys: pytest.CaptureFixture[str]) -> None:
-    kubectl.refuses("Unable to connect to the server: no such host")
+    log = 'E1123 03:41:46.310448   20552 memcache.go:265] "Unhandled Error"'
+    kubectl.refuses(f"{log}\n{log}\nUnable to connect to the server: no such host")
     assert main(["status"]) == 1
     assert capsys.readouterr().err == "Unable to connect to the server: no such host\n"
 
@@ -262,3 +267,20 @@ def test_a_key_may_be_pasted_from_errors(kubectl: FakeKubectl, capsys: pytest.Ca
     assert main(["logs", "heart-rate", "subject=3,", "session=2"]) == 0
     assert main(["logs", "heart-rate", "subject=3,session=2"]) == 0
     assert capsys.readouterr().out.count("one") == 2
+
+
+@pytest.mark.parametrize(
+    ("key", "given"),
+    [
+        ({"subject_id": 3, "session": 2}, {"session": "2", "subject_id": "3"}),
+        ({"day": date(2026, 3, 1), "file": "a[1],b.tif"}, {"file": "a[1],b.tif", "day": "2026-03-01"}),
+        ({"name": "zwölf\n"}, {"name": "zwölf\\n"}),
+        ({"hash": b"\x00\xff"}, {"hash": "00ff"}),
+    ],
+)
+def test_a_key_is_found_by_what_a_worker_writes_of_it(key: dict[str, Any], given: dict[str, str]) -> None:
+    (line,) = Tagger(b"marker ", "runner 7").feed(f"marker {describe(key)}\nsaid by make\n".encode())
+    prefixed = f"[pod/heart-rate-worker-a/worker] {line}"
+    assert list(of_key([prefixed], given)) == [prefixed]
+    for name, value in given.items():
+        assert list(of_key([prefixed], {**given, name: f"{value}1"})) == []

@@ -4,6 +4,7 @@ kubeconfig, login helper and proxy, and needs no library here."""
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ Object = Mapping[str, Any]
 """As the API server has it."""
 
 RESOURCE = f"populatejobs.{GROUP}"
+
+_OWN_LOG = re.compile(r"[EWI]\d{4} \d\d:")
+"""Begins lines that kubectl logs by the way, again and again where a cluster is away; what it says comes after."""
 
 
 class Refused(PopulateError):
@@ -48,7 +52,8 @@ class Kubectl:
         except FileNotFoundError as error:
             raise Refused("kubectl is not on the PATH") from error
         if done.returncode:
-            raise Refused(done.stderr.strip() or f"kubectl ended with status {done.returncode}")
+            said = [line for line in done.stderr.splitlines() if not _OWN_LOG.match(line)]
+            raise Refused("\n".join(said) or f"kubectl ended with status {done.returncode}")
         return done.stdout
 
     def populatejobs(self, *options: str) -> list[Object]:
