@@ -12,6 +12,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # uv installs the lock in seconds where pip takes minutes; it looks where pip would look.
 export VIRTUAL_ENV := $(VENV)
 export UV_CACHE_DIR := $(CACHE)/uv
+# Else every process that a test starts compiles DataJoint and pandas anew, where Python is told to write no bytecode.
+export UV_COMPILE_BYTECODE := 1
 ifdef PIP_INDEX_URL
 export UV_DEFAULT_INDEX := $(PIP_INDEX_URL)
 endif
