@@ -1,5 +1,8 @@
 """The database is away, or one of the worker's two sessions is: no key is lost and none blamed."""
 
+import os
+import signal
+
 import pytest
 from populate_jobs import RetryPolicy
 
@@ -45,6 +48,20 @@ def test_a_server_that_is_down_when_the_worker_starts(own_lab: Lab) -> None:
         own_lab.until_done()
         worker.stop()
     assert own_lab.made() == [1]
+
+
+def test_a_runner_that_cannot_come_up_while_the_database_is_away_ends_no_worker(own_lab: Lab) -> None:
+    own_lab.fill("insert")
+    with own_lab.worker() as worker:
+        own_lab.until_done()
+        own_lab.server.stop()
+        (runner,) = worker.runners()
+        os.kill(runner, signal.SIGKILL)
+        wait_until(lambda: worker.log.count("cannot be imported") > 6, "more failed starts than a worker bears")
+        own_lab.server.start()
+        own_lab.fill("insert", first=2)
+        wait_until(lambda: own_lab.made() == [1, 2], "both made")
+        worker.stop()
 
 
 def test_a_worker_that_is_stopped_while_the_database_is_away_says_what_it_leaves(own_lab: Lab) -> None:

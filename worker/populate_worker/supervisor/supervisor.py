@@ -240,11 +240,17 @@ class Supervisor:
             self._conclude(runner.running.reservation, 0.0, fate.after_death(exit_code, seen))
         elif runner.retired or runner.terminated_at is not None:
             return
-        elif not self._supply.answered:
-            self._crew.failed_starts = min(self._crew.failed_starts, 1)  # without a database no import succeeds
-        elif restarts.hopeless(self._crew.failed_starts):
+        elif self._supply.answered and restarts.hopeless(self._crew.failed_starts):
             log.error("%d runners in a row ended before they had begun a key", self._crew.failed_starts)
             self.stop(ExitCode.RUNNER_BROKEN)
+        else:
+            self._came_not_up()
+
+    def _came_not_up(self) -> None:
+        """Without a database no import succeeds: that is nothing to give up for."""
+        if not self._supply.answered:
+            self._crew.failed_starts = min(self._crew.failed_starts, 1)
+        self._supply.doubt()
 
     def _killed_for_memory(self) -> str | None:
         before, self._memory = self._memory, memory.look()

@@ -49,7 +49,7 @@ class Supply:
         self.next_look = 0.0
         self.asking = False
         self.answered = False
-        """Whether the last question was, and there was one."""
+        """Whether the last question was, and there was one since the database was doubted."""
         self.error: PopulateError | None = None
         """Why it was not."""
         self.strays: Strays | None = _of_a_predecessor()
@@ -62,11 +62,17 @@ class Supply:
         self._scarce_since: float | None = None
         self._asked_at = 0.0
         self._failures = 0
+        self._doubted = False
 
     @property
     def owes(self) -> bool:
         """Whether there is an answer to wait for, or something in our name to give back."""
         return self.asking or self.strays not in (None, self._first)
+
+    def doubt(self) -> None:
+        """Something went wrong that may be the database's fault: whether it answers is asked at once."""
+        self.answered, self._doubted = False, True
+        self.next_look = 0.0
 
     def hurry(self) -> None:
         """Somebody says that there are keys; whoever it is, the queue is not asked much oftener than it bears."""
@@ -84,10 +90,10 @@ class Supply:
             return
         if self.strays is not None:
             self._recover(self.strays)
-        elif n > 0 and self._scarce_since is None:
-            self._reserve(n, alone)
-        elif n > 0:
+        elif self._doubted or (n > 0 and self._scarce_since is not None):
             self._ask(due, self._seen, None)
+        elif n > 0:
+            self._reserve(n, alone)
 
     def _recover(self, strays: Strays) -> None:
         held, policy = tuple(self._held()), self._policy()
@@ -113,7 +119,7 @@ class Supply:
     def _answered(self, answer: Any, then: Callable[[Any], None], strays_if_lost: Strays | None) -> None:
         self.asking = False
         if not isinstance(answer, Exception):
-            self.answered, self.error, self._failures = True, None, 0
+            self.answered, self._doubted, self.error, self._failures = True, False, None, 0
             then(answer)
         elif isinstance(answer, PopulateError):
             self.strays = self.strays or strays_if_lost
