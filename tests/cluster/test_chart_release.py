@@ -65,6 +65,11 @@ class Release:
         )
         return [pod["spec"]["containers"][0]["image"] for pod in found["items"]]
 
+    def until_alone(self, version: str, image: str) -> None:
+        """Until the release is of this version, and the operator of before is gone: it ends after the new one is up."""
+        assert self.version() == version
+        wait_until(lambda: self.operators() == [image], f"no operators but {image}")
+
     def log(self) -> str:
         return self._kubectl("logs", f"deployment/{self.name}", f"--namespace={self.name}")
 
@@ -116,19 +121,19 @@ def test_a_release_is_upgraded_rolled_back_and_uninstalled_while_workers_go_on(
     chart, before = previous
     now = image(images.OPERATOR)
     release.upgrade(chart, before, *WAITING)
-    assert (release.version(), release.operators()) == (VERSION, [before])
+    release.until_alone(VERSION, before)
     lab.add("wait", "wait", "wait")
     job = lab.apply(scaling={"maxWorkers": 3, "scaleDownDelaySeconds": 3600})
     lab.until_in_make(1, 2, 3)
     workers = identities(job.workers())
 
     release.upgrade(CHART, now, *WAITING)
-    assert (release.version(), release.operators()) == (images.VERSION, [now])
+    release.until_alone(images.VERSION, now)
     lab.let(1)
     go_on(lab, 4)
 
     release("rollback", release.name, *WAITING)
-    assert (release.version(), release.operators()) == (VERSION, [before])
+    release.until_alone(VERSION, before)
     lab.let(2)
     go_on(lab, 5)
 
