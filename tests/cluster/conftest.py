@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import Server, Unavailable, keep
+from tests.servers import Server, Unavailable, keep, serve
 from tests.servers.host import cache, wait_until
 
 from . import Cluster, Kubectl, Refused, borrow, cluster, databases, images, load
@@ -131,6 +131,13 @@ def namespace(together: None, kubectl: Kubectl) -> Iterator[str]:
 def database(request: pytest.FixtureRequest, cluster: Cluster) -> Server:
     """Each server that pods reach."""
     return keep(request.param, cluster.address)
+
+
+@pytest.fixture(params=databases.NAMES)
+def own_database(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[Server]:
+    """A server of the test's own, which pods reach: to be stopped."""
+    with serve(request.param, address=cluster.address) as server:
+        yield server
 
 
 Install = Callable[..., AbstractContextManager[Installation]]

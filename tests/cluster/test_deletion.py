@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.servers import Server, serve
+from tests.servers import Server
 
 from . import Cluster, Kubectl, databases, golang, images
 from .api import Api
@@ -27,14 +27,8 @@ def let_go() -> str:
     return line.removeprefix("$ ")
 
 
-@pytest.fixture
-def own_database(cluster: Cluster) -> Iterator[Server]:
-    """A server of the test's own, which pods reach."""
-    with serve(databases.NAMES[0], address=cluster.address) as server:
-        yield server
-
-
 @pytest.mark.long
+@pytest.mark.parametrize("own_database", [databases.NAMES[0]], indirect=True)
 def test_of_a_populatejob_whose_database_is_away(
     together: None, operator: Installation, watched: tuple[str, str], kubectl: Kubectl, api: Api,
     own_database: Server, image: Callable[[str], str],

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
-from tests.servers import Server, serve
+from tests.servers import Server
 from tests.servers.host import wait_until
 
-from . import Cluster, Kubectl, databases, images
+from . import Kubectl, images
 from .api import Api
 from .conftest import leave
 from .installation import Installation
@@ -59,13 +59,6 @@ def test_an_operator_that_is_replaced_goes_on_where_the_other_was(lab: Lab, oper
     assert sorted(lab.started()) == list(range(1, 16))
     assert job.workers().keys() <= workers.keys()
     job.until(progress="14/15", error=1)
-
-
-@pytest.fixture(params=databases.NAMES)
-def own_database(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[Server]:
-    """A server of the test's own, which pods reach."""
-    with serve(request.param, address=cluster.address) as server:
-        yield server
 
 
 @pytest.mark.long

@@ -11,18 +11,12 @@ from populate_operator.kube import errands as module
 from populate_operator.kube.api import ClusterError
 from populate_operator.kube.errands import Errands
 
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def monotonic(self) -> float:
-        return self.now
+from tests.clock import Clock
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    found = Clock()
+    found = Clock(100.0)
     monkeypatch.setattr(module, "time", found)
     return found
 

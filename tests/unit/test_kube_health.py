@@ -14,17 +14,8 @@ from populate_operator.kube.api import Cluster
 from populate_operator.kube.controller import Controller, Options
 from populate_operator.kube.health import STALLED_SECONDS, Pulse, served
 
+from tests.clock import Clock
 from tests.servers.host import PATIENCE, free_port
-
-
-class Clock:
-    """Goes on when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Silent(Cluster):
@@ -48,8 +39,8 @@ def status(url: str) -> int:
 
 def test_it_is_well_while_the_pulse_beats() -> None:
     async def scenario() -> None:
-        clock, url = Clock(), f"http://127.0.0.1:{free_port()}/healthz"
-        pulse = Pulse(clock)
+        clock, url = Clock(0.0), f"http://127.0.0.1:{free_port()}/healthz"
+        pulse = Pulse(clock.monotonic)
         async with served(url, pulse):
             assert await asyncio.to_thread(status, url) == 200
             clock.now = STALLED_SECONDS
@@ -92,8 +83,8 @@ def test_the_pulse_stops_when_the_loop_hangs(quick: None, monkeypatch: pytest.Mo
 
 
 async def with_controller(scenario: Callable[[Clock, Pulse, Silent], Awaitable[None]]) -> None:
-    clock = Clock()
-    pulse, cluster = Pulse(clock), Silent()
+    clock = Clock(0.0)
+    pulse, cluster = Pulse(clock.monotonic), Silent()
     running = asyncio.ensure_future(Controller(cluster, Options((), "here", "me"), pulse).run())
     await scenario(clock, pulse, cluster)
     assert not running.done()

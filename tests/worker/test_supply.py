@@ -8,6 +8,8 @@ from populate_jobs import RetryPolicy
 from populate_worker.supervisor import supply
 from populate_worker.supervisor.supply import HURRY_SECONDS, Supply
 
+from tests.clock import Clock
+
 
 class NotedQueue:
     """Stands in for the thread with the queue: answers when it is told to, and with what."""
@@ -22,16 +24,9 @@ class NotedQueue:
         self.waiting.pop()(found)
 
 
-class Clock:
-    now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
+    clock = Clock(1000.0)
     monkeypatch.setattr(supply, "time", clock)
     return clock
 
