@@ -100,7 +100,7 @@ class Model:
     def failed(self, held: Reservation, retried: bool) -> Outcome:
         key = key_of(held)
         if not self.holds(held):
-            return self.late(held)
+            return Outcome.LOST
         if key in self.made or key not in self.subjects:
             self.remove(held)
             return Outcome.MADE if key in self.made else Outcome.VANISHED
