@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -80,17 +81,41 @@ def _is_terminal() -> bool:
 
 @contextmanager
 def _keys() -> Iterator[Callable[[float], bytes | None]]:
-    """A function that waits so many seconds for keys, and returns them as soon as there are some: b"" at their end."""
+    """A function that waits so many seconds for keys, and returns them as soon as there are some: b"" at their end.
+
+    An interrupt is raised by it, and nowhere else: one in the middle of a picture would leave half of it behind.
+    """
     import termios
     import tty
 
     terminal = sys.stdin.fileno()
+
+    def pressed(seconds: float) -> bytes | None:
+        ready, _, _ = select.select([interrupted, terminal], [], [], seconds)
+        if interrupted in ready:
+            raise KeyboardInterrupt
+        return os.read(terminal, 64) if ready else None
+
     before = termios.tcgetattr(terminal)
     tty.setcbreak(terminal)
     try:
-        yield lambda seconds: os.read(terminal, 64) if select.select([terminal], [], [], seconds)[0] else None
+        with _interrupts() as interrupted:
+            yield pressed
     finally:
         termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+
+
+@contextmanager
+def _interrupts() -> Iterator[int]:
+    """A descriptor that can be read once there was one."""
+    interrupted, interrupt = os.pipe()
+    before = signal.signal(signal.SIGINT, lambda *_: os.write(interrupt, b"\0"))
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)
+        os.close(interrupted)
+        os.close(interrupt)
 
 
 def _summary(jobs: Sequence[Object], now: datetime) -> Text:
