@@ -23,7 +23,7 @@ def errors(connection: Connection, document: ResolveDocument) -> tuple[tuple[Err
 
 
 def refresh(connection: Connection, document: ResolveDocument, spec: Spec) -> Refresh:
-    """Refreshes, then measures the standing."""
+    """Refreshes, then measures the standing: who reads it has the messages of the errors it counts."""
     jobs = JobsTable(connection, document)
     started = now()
     changed = populate_jobs.refresh(
@@ -35,8 +35,9 @@ def refresh(connection: Connection, document: ResolveDocument, spec: Spec) -> Re
     )
     progress = populate_jobs.progress(jobs)
     counts = populate_jobs.counts(jobs)
+    groups, _ = errors(connection, document) if counts.error else ((), 0.0)
     ended = now()
-    return Refresh(started, ended, changed.added, progress, counts, (ended - started).total_seconds())
+    return Refresh(started, ended, changed.added, progress, counts, (ended - started).total_seconds(), groups)
 
 
 def recover(connection: Connection, document: ResolveDocument, recovery: Recovery, policy: RetryPolicy) -> Recovered:

@@ -67,6 +67,8 @@ class Refresh:
     """Counted right after `progress`: what changed since is told by later counts."""
     seconds: float = 0.0
     """What it took; of a statement for many tables, its share."""
+    errors: tuple[ErrorGroup, ...] = ()
+    """The most frequent ones among `counts`."""
 
 
 @dataclass(frozen=True)
