@@ -19,7 +19,7 @@ export UV_DEFAULT_INDEX := $(PIP_INDEX_URL)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint unit database cluster-test demo cluster-demo bench chaos servers servers-down cluster cluster-down images generate lock clean
+.PHONY: help setup test lint unit database cluster-test demo cluster-demo bench chaos soak servers servers-down cluster cluster-down images generate lock clean
 # Most of a test is waiting, for processes and pods: several run side by side. With so small a chunk, in their order.
 SERVERS_TEST := python -m tests.servers run python -m pytest --numprocesses=4 --dist=worksteal --durations=20
 CLUSTER_TEST := python -m tests.cluster run python -m pytest tests/cluster --numprocesses=6 --maxschedchunk=1 --durations=20
@@ -68,6 +68,9 @@ bench: $(READY) ## Measure the queue and the workers against DataJoint, on real 
 
 chaos: $(READY) ## Break things while keys are made, and count what became of each (hours; CHAOS_SECONDS=120 for a short one)
 	python -m tests.chaos $(ARGS)
+
+soak: $(READY) ## Keys come one by one for an hour: do memory, files and connections grow? (SOAK_SECONDS=120 for a short one)
+	python -m tests.cluster run python -m tests.soak $(ARGS)
 
 servers: $(READY) ## Start the database servers and leave them running, so that tests start at once
 	python -m tests.servers up

@@ -127,8 +127,11 @@ class Lab:
         return dict(self.execute(f"SELECT item, error_message FROM {self.name('~~made')} WHERE status = 'error'"))
 
     def name(self, table: str) -> str:
+        return f"{self.quoted(self.schema)}.{self.quoted(table)}"
+
+    def quoted(self, name: str) -> str:
         quote = '"' if self.server.backend == "postgresql" else "`"
-        return f"{quote}{self.schema}{quote}.{quote}{table}{quote}"
+        return f"{quote}{name}{quote}"
 
     def execute(self, statement: str) -> list[tuple[Any, ...]]:
         return self.server.execute(statement)

@@ -1,0 +1,1 @@
+"""Continuous work, for long: what an operator and its workers take must not grow."""
