@@ -2,7 +2,7 @@
 
 from .assignment import Assignment, WorkerSettings
 from .blob import pack_text
-from .connection import Connection, connect
+from .connection import Connection, connect, end_session
 from .curate import ignore, ignore_errors, remove_pending, reprioritize, retry_errors
 from .document import Attribute, ResolveDocument, ServerIdentity
 from .errors import PopulateError
@@ -61,6 +61,7 @@ __all__ = [
     "connect",
     "counts",
     "due",
+    "end_session",
     "error_groups",
     "fail",
     "held",

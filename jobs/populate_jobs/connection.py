@@ -60,6 +60,11 @@ class Connection:
         if self._raw is not None:
             self._driver.close(self._raw)
 
+    def abandon(self) -> None:
+        """From another thread: what is under way fails as if the server were gone, whatever the server does."""
+        if self._raw is not None:
+            self._driver.abandon(self._raw)
+
     def execute(self, sql: str, args: Sequence[Any] = ()) -> Result:
         """Runs one statement; `%s` are values and `%%` is a percent sign, on every dialect.
 
@@ -123,6 +128,15 @@ def connect(
     wait for a table that somebody alters (on PostgreSQL for a row, too), which then raises LockWaitedFor.
     """
     return Connection(settings, name, statement_seconds, lock_seconds)
+
+
+def end_session(settings: DatabaseSettings, session: int, seconds: float) -> None:
+    """Ends a session of the same user, and with it what the server does for it; `seconds` bounds the attempt."""
+    connection = connect(settings, name="populate end session", statement_seconds=seconds)
+    try:
+        connection.execute(connection.statements["end_session"], [session])
+    finally:
+        connection.close()
 
 
 def _driver(backend: str) -> ModuleType:

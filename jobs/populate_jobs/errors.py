@@ -54,6 +54,10 @@ class LockWaitedFor(Contended):
     """Somebody held a row or a table for longer than the session waits."""
 
 
+class TookTooLong(DatabaseError):
+    """It was ended, for it took more time than it may."""
+
+
 class ServerUnsuitable(DatabaseError):
     """The server cannot hold a queue: no SKIP LOCKED, or a binary log that forbids READ COMMITTED."""
 

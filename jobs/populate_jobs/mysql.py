@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import socket
 import ssl
 import struct
 from typing import Any
@@ -140,6 +141,11 @@ def translate(error: Exception) -> PopulateError:
         return DatabaseUnreachable(f"connection lost: {text}", code=code)
     kind = _KINDS.get(code, DatabaseError if code else DatabaseUnreachable)
     return kind(f"{text} ({code})" if code else text, code=code)
+
+
+def abandon(raw: Any) -> None:
+    with contextlib.suppress(OSError, AttributeError):
+        raw._sock.shutdown(socket.SHUT_RDWR)
 
 
 def close(raw: Any) -> None:

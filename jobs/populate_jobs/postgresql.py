@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import socket
 import tempfile
 from typing import Any
 
@@ -17,6 +19,7 @@ from .errors import (
     PopulateError,
     SettingsError,
     TableMissing,
+    TookTooLong,
 )
 from .settings import DatabaseSettings
 
@@ -42,6 +45,7 @@ _KINDS: dict[str, type[DatabaseError]] = {
     "42703": TableMissing,
     "3F000": TableMissing,
     "23505": Duplicate,
+    "57014": TookTooLong,  # statement_timeout
     "40001": Contended,
     "40P01": Contended,
     "55P03": LockWaitedFor,
@@ -118,6 +122,11 @@ def _without_state(error: Exception, text: str) -> PopulateError:
     if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
         return DatabaseUnreachable(text)
     return DatabaseError(text)
+
+
+def abandon(raw: Any) -> None:
+    with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(raw.fileno())) as copied:
+        copied.shutdown(socket.SHUT_RDWR)
 
 
 def close(raw: Any) -> None:

@@ -1,4 +1,4 @@
-"""A proxy before a database server that cuts connections: any, or one that is about to commit."""
+"""A proxy before a database server that cuts connections, any or one that is about to commit, or falls silent."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ class Proxy:
         self._loop = asyncio.new_event_loop()
         self._open: set[asyncio.StreamWriter] = set()
         self._armed: Moment | None = None
+        self._silent = False
         self.cuts = 0
         self.port = 0
 
@@ -41,6 +42,7 @@ class Proxy:
         try:
             yield self
         finally:
+            asyncio.run_coroutine_threadsafe(_end_all(), self._loop).result(10)
             self._loop.call_soon_threadsafe(self._loop.stop)
             thread.join(10)
 
@@ -51,6 +53,10 @@ class Proxy:
     def arm(self, moment: Moment) -> None:
         """Cuts the connection of the next commit."""
         self._armed = moment
+
+    def fall_silent(self) -> None:
+        """From now on what either side says is kept from the other."""
+        self._silent = True
 
     def _cut(self, share: float) -> None:
         for client in [client for client in self._open if random.random() < share]:
@@ -82,6 +88,8 @@ class Proxy:
         while data := await reader.read(65536):
             moment = self._armed if _COMMIT in data.upper() else None
             if moment is None:
+                if self._silent:
+                    continue
                 server.write(data)
                 await server.drain()
                 continue
@@ -97,6 +105,14 @@ class Proxy:
     async def _pass_back(self, answers: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             while data := await answers.read(65536):
-                client.write(data)
-                await client.drain()
+                if not self._silent:
+                    client.write(data)
+                    await client.drain()
         client.close()
+
+
+async def _end_all() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)

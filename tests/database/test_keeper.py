@@ -5,18 +5,26 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from populate_jobs import Counts, Progress, ResolveDocument, reserve
-from populate_operator.database import rounds
+from populate_jobs import Counts, Progress, ResolveDocument, refresh, reserve
+from populate_operator.database import login, rounds
 from populate_operator.database.flight import Flight
 from populate_operator.database.keeper import Keeper, Watch
+from populate_operator.database.lane import Limits
 from populate_operator.database.login import Login
 from populate_operator.spec import Spec, Worker
 
 from tests.database.pipeline import ANNA, Pipeline
-from tests.servers.host import PATIENCE
+from tests.servers.host import PATIENCE, wait_until
 
 SPEC = Spec(table="lab.Scan", worker=Worker(image="lab"))
 EVERY = 0.1
+SLEEP = {"mysql": "SLEEP(%s) = 0", "postgresql": "pg_sleep(%s)::text = ''"}
+WORKING = {
+    "mysql": "SELECT id FROM information_schema.processlist WHERE info LIKE '%AS endless WHERE%'"
+    " AND info NOT LIKE '%info LIKE%'",
+    "postgresql": "SELECT pid FROM pg_stat_activity WHERE query LIKE '%AS endless WHERE%'"
+    " AND query NOT LIKE '%query LIKE%' AND state = 'active'",
+}
 
 
 class Desk:
@@ -42,7 +50,7 @@ class Desk:
             for keeper in self.keepers:
                 keeper._flight.collect()
             self.login.rounds.collect()
-            self.login.rounds.go(time.monotonic())
+            self.login.go(time.monotonic())
             time.sleep(0.005)
 
     def _was_told(self) -> None:
@@ -116,7 +124,7 @@ def test_errors_keep_their_messages_when_a_refresh_ends_that_had_counted_before_
 ) -> None:
     pipeline.add(1, 2)
     keeper = desk.keeper(pipeline.document())
-    desk.until(lambda: keeper.queue and keeper.queue.ready == 2)
+    desk.until(lambda: keeper.refreshed)
     earlier = keeper.refreshed
     assert earlier is not None
     assert earlier.counts.error == 0
@@ -124,6 +132,17 @@ def test_errors_keep_their_messages_when_a_refresh_ends_that_had_counted_before_
     desk.until(lambda: keeper.tally and keeper.tally.errors)
     keeper._refreshed(earlier)
     desk.until(lambda: keeper.tally and keeper.tally.errors)
+
+
+def test_a_refresh_tells_the_errors_it_counts_with_their_messages(pipeline: Pipeline, desk: Desk) -> None:
+    pipeline.add(1, 2)
+    refresh(pipeline.session())
+    pipeline.change(1, status="error", error_message="ValueError: too few beats")
+    keeper = desk.keeper(pipeline.document())
+    keeper.watch(None)
+    desk.until(lambda: keeper.refreshed)
+    assert keeper.tally is not None
+    assert [(group.count, group.message) for group in keeper.tally.errors] == [(1, "ValueError: too few beats")]
 
 
 @pytest.mark.parametrize("broken", ["restriction", "restricted_key_source"])
@@ -139,6 +158,47 @@ def test_one_with_broken_sql_knows_it_and_the_others_do_not_notice(pipeline: Pip
     after = [looked_after(keeper) for keeper in good]
     desk.until(lambda: all(seen() for seen in after))
     assert all(keeper.database is None and keeper.refresh_problem is None for keeper in good)
+
+
+def slow(document: ResolveDocument, pipeline: Pipeline, seconds: float) -> ResolveDocument:
+    """Its key_source takes so long for each row."""
+    condition = SLEEP[pipeline.server.backend] % seconds
+    source = f"SELECT subject_id FROM ({document.key_source}) AS endless WHERE {condition}"
+    return dataclasses.replace(document, key_source=source, restricted_key_source=source)
+
+
+def test_a_key_source_that_never_ends_keeps_nobody_waiting(pipeline: Pipeline, desk: Desk) -> None:
+    pipeline.add(1)
+    endless = [desk.keeper(slow(pipeline.document(), pipeline, 10_000)) for _ in range(2)]
+    good = [desk.keeper(pipeline.document()) for _ in range(3)]
+    desk.until(lambda: all(keeper.refreshed for keeper in good))
+    pipeline.add(2, 3)
+    desk.until(lambda: all(keeper.queue is not None and keeper.queue.ready == 3 for keeper in good))
+    assert not any(keeper.refreshed for keeper in endless)
+    desk.login.close(0.1)
+    working = WORKING[pipeline.server.backend]
+    wait_until(lambda: not pipeline.server.execute(working), "the server does not work for them any more")
+
+
+def test_one_that_becomes_slow_is_refreshed_among_the_slow(
+    pipeline: Pipeline, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(login, "REFRESHING", Limits(task=0.5, lock=5.0))
+    desk.login = Login(pipeline.settings, lambda: None)
+    good = desk.keeper(pipeline.document())
+    keeper = desk.keeper(pipeline.document())
+    desk.until(lambda: keeper.refreshed and good.refreshed)
+    pipeline.add(1)
+    desk.until(lambda: keeper.queue and keeper.queue.ready == 1)
+    late = slow(pipeline.document(), pipeline, 1)
+    keeper.watch(Watch(late, SPEC, None, EVERY, EVERY, quiet=True))
+    before = keeper.refreshed
+    keeper.refresh(late, SPEC)
+    desk.until(lambda: keeper.refreshed is not before or keeper.refresh_problem)
+    assert keeper.refresh_problem is None
+    after = looked_after(good)
+    desk.until(after)
+    assert good.refresh_problem is None
 
 
 def test_one_that_nobody_keeps_any_more_is_not_looked_at(pipeline: Pipeline, desk: Desk) -> None:

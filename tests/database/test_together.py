@@ -24,7 +24,7 @@ from populate_jobs import (
 )
 from populate_jobs.connection import Result
 from populate_jobs.errors import DatabaseError
-from populate_operator.database.lane import Lane
+from populate_operator.database.lane import Lane, Limits
 from populate_operator.database.round import MOST, Answer, Round, Seat
 
 from tests.database.pipeline import ANNA, BERT, Pipeline
@@ -162,7 +162,7 @@ def test_schemas_of_other_collations_share_a_statement(
 
 @pytest.fixture
 def lane(pipeline: Pipeline) -> Iterator[Lane]:
-    opened = Lane(pipeline.settings, "test")
+    opened = Lane(pipeline.settings, "test", Limits(task=30.0, lock=5.0))
     yield opened
     opened.close()
 

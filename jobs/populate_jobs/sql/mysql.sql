@@ -7,6 +7,9 @@
 -- name: describe_session
 SELECT @@version, CONNECTION_ID(), USER()
 
+-- name: end_session
+KILL %s
+
 -- name: describe_binlog
 SELECT @@log_bin, @@binlog_format
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from populate_jobs import Changes, Check, Connection, Counts, ErrorGroup, Look, ResolveDocument, Sight
+from populate_jobs.errors import TookTooLong
 
 from populate_operator.plan import Problem, Queue, Refresh, Tally
 from populate_operator.plan.agenda import Step
@@ -24,6 +25,9 @@ from .lane import Lane
 from .login import Login
 from .problems import problem
 from .round import Answer, Seat
+
+QUICK_SECONDS = 1.0
+"""Who was refreshed, or checked, in less shares one connection with the others that are as quick."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,8 @@ class Keeper:
         self._looked_at = self._checked_at = self._look_seconds = 0.0
         self._count_due = False
         self._watch: Watch | None = None
+        self._overran = False
+        """It took too long where it was thought to be quick."""
         self._grouped: int | None = None
         """Error rows when they were last grouped."""
         self.queue: Queue | None = None
@@ -96,8 +102,15 @@ class Keeper:
         self._watch = watch
 
     def refresh(self, document: ResolveDocument, spec: Spec) -> None:
+        lane = self.login.lane(quick=self._is_quick)
         task = functools.partial(tasks.refresh, document=document, spec=spec)
-        self._start("refresh", self.login.refresh, task, self._refreshed, self._refresh_failed)
+        again = functools.partial(self.refresh, document, spec)
+        self._start("refresh", lane, task, self._refreshed, functools.partial(self._took_too_long, lane, again))
+
+    @property
+    def _is_quick(self) -> bool:
+        """Going by the last time; what was never refreshed may take long."""
+        return self.refreshed is not None and self.refreshed.seconds < QUICK_SECONDS and not self._overran
 
     def look(self, document: ResolveDocument, spec: Spec, rate: float | None, every: float) -> None:
         """`rate` is keys a second one worker makes, where measured; `every` the least seconds between two looks."""
@@ -151,8 +164,11 @@ class Keeper:
             return
         self._checked_at = clock
         question = Check(watch.document, watch.spec.refresh.stale_timeout_seconds, watch.spec.keep_completed)
-        put = functools.partial(self.login.rounds.checks.put, self._check_seat, question)
-        self._asked.start("check", put, self._checked, self._check_failed)
+        rounds = self.login.rounds
+        lane, checks = (self.login.refresh, rounds.checks) if self._is_quick else (self.login.slow, rounds.slow_checks)
+        put = functools.partial(checks.put, self._check_seat, question)
+        again = functools.partial(self._check, watch, clock)
+        self._asked.start("check", put, self._checked, functools.partial(self._check_failed, lane, again))
 
     def _checked(self, answer: Answer[Changes]) -> None:
         """Nothing to do is as good as a refresh that found nothing."""
@@ -165,8 +181,8 @@ class Keeper:
         elif self._watch is not None:
             self.refresh(self._watch.document, self._watch.spec)
 
-    def _check_failed(self, error: BaseException) -> None:
-        self._refresh_failed(error)
+    def _check_failed(self, lane: Lane, again: Callable[[], None], error: BaseException) -> None:
+        self._took_too_long(lane, again, error)
         self._news()
 
     def _looked(self, document: ResolveDocument, forced: bool, answer: Answer[Sight]) -> None:
@@ -206,14 +222,22 @@ class Keeper:
 
     def _refreshed(self, found: Refresh) -> None:
         self.refreshed, self.refresh_problem = found, None
+        self._overran = self._overran and found.seconds >= QUICK_SECONDS
         self._checked_at = time.monotonic()
         self._check_seat.took(1, found.seconds)
-        errors = self.tally.errors if self.tally and found.counts.error else ()
         # It may have counted before keys failed whose messages are known: the next count is to ask for them again.
-        self._grouped = self._grouped if errors else None
-        self.tally = Tally(found.counts, found.ended, self.tally.seconds if self.tally else 0.0, errors)
+        self._grouped = found.counts.error
+        self.tally = Tally(found.counts, found.ended, self.tally.seconds if self.tally else 0.0, found.errors)
         if found.added:
             self.look_at_once()
+
+    def _took_too_long(self, lane: Lane, again: Callable[[], None], error: BaseException) -> None:
+        """For the quick ones, it may be: then it is done among the slow."""
+        if isinstance(error, TookTooLong) and lane is self.login.refresh:
+            self._overran = True
+            again()
+        else:
+            self._refresh_failed(error)
 
     def _refresh_failed(self, error: BaseException) -> None:
         self.refresh_problem = problem(error, self.refresh_problem, tasks.now())
@@ -227,7 +251,8 @@ class Keeper:
         task = functools.partial(
             tasks.reprioritize, document=document, priority=priority, applied=self.applied_priority
         )
-        self._start("reprioritize", self.login.refresh, task, self._reprioritized, self._refresh_failed)
+        lane = self.login.lane(quick=False)
+        self._start("reprioritize", lane, task, self._reprioritized, self._refresh_failed)
 
     def _reprioritized(self, priority: int) -> None:
         self.applied_priority = priority

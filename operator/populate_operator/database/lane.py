@@ -1,63 +1,159 @@
-"""One connection in a thread of its own: what is submitted runs in order, and nobody else waits for it."""
+"""Connections in threads of their own: what is submitted runs in order, and nobody else waits for it."""
 
 from __future__ import annotations
 
 import functools
 import queue
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from populate_jobs import Connection, DatabaseSettings, connect
-from populate_jobs.errors import DatabaseUnreachable
+from populate_jobs import Connection, DatabaseSettings, connect, end_session
+from populate_jobs.errors import DatabaseUnreachable, PopulateError, TookTooLong
 
 T = TypeVar("T")
+Tasks = queue.SimpleQueue[tuple[Future[Any], Callable[[Connection], Any]] | None]
+
+GRACE_SECONDS = 30.0
+"""A session whose task took too long is ended from outside; should that fail, it ends itself so much later."""
+END_SECONDS = 10.0
+IDLE_SECONDS = 60.0
+"""After so long a connection that nobody needs is closed."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """In seconds."""
+
+    task: float
+    """All that one task may take."""
+    lock: float
+    """Most time to wait for a table that somebody alters: the others of the same statement wait with it."""
 
 
 class Lane:
-    """Connects at the first task, and again at the next one after the connection was lost.
+    """As many connections as `width`, where so many tasks are under way at once.
 
-    The thread is a daemon: a server that does not answer never keeps the process from ending.
+    Each connects at its first task, and again at the next one after the connection was lost or closed. The threads are
+    daemons: a server that does not answer never keeps the process from ending.
     """
 
-    def __init__(
-        self, settings: DatabaseSettings, name: str, statement_seconds: float | None = None,
-        lock_seconds: float | None = None,
-    ) -> None:  # fmt: skip
-        self._connect = functools.partial(
-            connect, settings, name=name, statement_seconds=statement_seconds, lock_seconds=lock_seconds
-        )
-        self._connection: Connection | None = None
-        self._tasks: queue.SimpleQueue[tuple[Future[Any], Callable[[Connection], Any]] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
-        self._thread.start()
+    def __init__(self, settings: DatabaseSettings, name: str, limits: Limits, width: int = 1) -> None:
+        self._tasks: Tasks = queue.SimpleQueue()
+        self._tracks = [Track(settings, name, limits, self._tasks) for _ in range(width)]
 
     def submit(self, task: Callable[[Connection], T]) -> Future[T]:
-        """The future raises what the task raised, or what connecting did."""
+        """The future raises what the task raised, or what connecting did, or TookTooLong."""
         future: Future[T] = Future()
         self._tasks.put((future, task))
         return future
 
+    @property
+    def is_full(self) -> bool:
+        """What is submitted now has to wait."""
+        return self._tasks.qsize() + sum(track.is_busy for track in self._tracks) >= len(self._tracks)
+
+    def keep_time(self, clock: float) -> None:
+        """Ends what takes too long; to be called now and then, with the monotonic time."""
+        for track in self._tracks:
+            track.keep_time(clock)
+
     def close(self, seconds: float = 5.0) -> None:
-        """Lets what was submitted end, for at most so long."""
-        self._tasks.put(None)
-        self._thread.join(seconds)
+        """Lets what was submitted end, for at most so long; what has not ended by then is ended."""
+        deadline = time.monotonic() + seconds
+        for _ in self._tracks:
+            self._tasks.put(None)
+        for track in self._tracks:
+            track.join(deadline - time.monotonic())
+        for track in self._tracks:
+            track.end()
+        deadline += seconds
+        for track in self._tracks:
+            track.join(deadline - time.monotonic())
+
+
+class Track:
+    """One connection of a lane, and its thread."""
+
+    def __init__(self, settings: DatabaseSettings, name: str, limits: Limits, tasks: Tasks) -> None:
+        self._settings = settings
+        self._limits = limits
+        self._connect = functools.partial(
+            connect, settings, name=name, statement_seconds=limits.task + GRACE_SECONDS, lock_seconds=limits.lock
+        )
+        self._connection: Connection | None = None
+        self._tasks = tasks
+        self._started: float | None = None
+        self._ending: threading.Thread | None = None
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._thread.start()
+
+    @property
+    def is_busy(self) -> bool:
+        return self._started is not None
+
+    def keep_time(self, clock: float) -> None:
+        started = self._started
+        if started is not None and clock - started > self._limits.task:
+            self.end()
+
+    def end(self) -> None:
+        """What is under way."""
+        with self._lock:
+            if self._started is not None and self._ending is None and self._connection is not None:
+                end = functools.partial(_end, self._settings, self._connection)
+                self._ending = threading.Thread(target=end, name="populate end", daemon=True)
+                self._ending.start()
+
+    def join(self, seconds: float) -> None:
+        self._thread.join(max(0.0, seconds))
 
     def _work(self) -> None:
-        while (entry := self._tasks.get()) is not None:
-            future, task = entry
-            if future.set_running_or_notify_cancel():
-                self._run(future, task)
+        while True:
+            try:
+                entry = self._tasks.get(timeout=IDLE_SECONDS)
+            except queue.Empty:
+                self._disconnect()
+                continue
+            if entry is None:
+                break
+            self._started = time.monotonic()
+            self._run(*entry)
         self._disconnect()
 
     def _run(self, future: Future[Any], task: Callable[[Connection], Any]) -> None:
+        if not future.set_running_or_notify_cancel():
+            self._finish()
+            return
+        result, error = None, None
         try:
-            future.set_result(task(self._connected()))
-        except BaseException as error:  # noqa: BLE001 the one who waits for the result is to have it
-            if isinstance(error, DatabaseUnreachable):
-                self._disconnect()
-            future.set_exception(error)
+            result = task(self._connected())
+        except BaseException as raised:  # noqa: BLE001 the one who waits for the result is to have it
+            error = raised
+        was_ended = self._finish()
+        if was_ended or isinstance(error, DatabaseUnreachable):
+            self._disconnect()
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(self._too_long(error) if was_ended else error)
+
+    def _finish(self) -> bool:
+        """Whether its session was ended meanwhile; it is not the next task's."""
+        with self._lock:
+            self._started, ending, self._ending = None, self._ending, None
+        if ending is not None:
+            ending.join()
+        return ending is not None
+
+    def _too_long(self, cause: BaseException) -> TookTooLong:
+        error = TookTooLong(f"ended after {self._limits.task:g} s, the most it may take")
+        error.__cause__ = cause
+        return error
 
     def _connected(self) -> Connection:
         if self._connection is None:
@@ -68,3 +164,10 @@ class Lane:
         if self._connection is not None:
             self._connection.close()
         self._connection = None
+
+
+def _end(settings: DatabaseSettings, connection: Connection) -> None:
+    try:
+        end_session(settings, connection.id, END_SECONDS)
+    except PopulateError:
+        connection.abandon()

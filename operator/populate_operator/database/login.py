@@ -1,4 +1,4 @@
-"""One login on one server, with its two connections."""
+"""One login on one server, with its connections."""
 
 from __future__ import annotations
 
@@ -6,26 +6,41 @@ from collections.abc import Callable
 
 from populate_jobs import DatabaseSettings
 
-from .lane import Lane
+from .lane import Lane, Limits
 from .rounds import Rounds
 
-LOOK_SECONDS = 30.0
-"""Most time for a statement of the observing connection."""
-REFRESH_SECONDS = 3600.0
-LOOK_LOCK_SECONDS, REFRESH_LOCK_SECONDS = 1.0, 5.0
-"""Most time to wait for a table that somebody alters: the others of the same statement wait with it."""
+OBSERVING = Limits(task=30.0, lock=1.0)
+REFRESHING = Limits(task=5.0, lock=5.0)
+SLOWLY = Limits(task=3600.0, lock=5.0)
+SLOW_WIDTH = 3
 
 
 class Login:
-    """A connection to observe with, and one to refresh with, however many PopulateJobs share them."""
+    """A connection to observe with, and one to refresh with, however many PopulateJobs share them.
+
+    What may take long has connections of its own, so that nobody waits for the key_source of somebody else.
+    """
 
     def __init__(self, settings: DatabaseSettings, ring: Callable[[], None]) -> None:
         """`ring` is called, in any thread, when its rounds have answers."""
         self.settings = settings
-        self.observe = Lane(settings, "populate observe", LOOK_SECONDS, LOOK_LOCK_SECONDS)
-        self.refresh = Lane(settings, "populate refresh", REFRESH_SECONDS, REFRESH_LOCK_SECONDS)
-        self.rounds = Rounds(self.observe, self.refresh, ring)
+        self.observe = Lane(settings, "populate observe", OBSERVING)
+        self.refresh = Lane(settings, "populate refresh", REFRESHING)
+        """For what is known to be quick: it is ended when it is not."""
+        self.slow = Lane(settings, "populate slow", SLOWLY, SLOW_WIDTH)
+        self._lanes = (self.observe, self.refresh, self.slow)
+        self.rounds = Rounds(self.observe, self.refresh, self.slow, ring)
+
+    def lane(self, *, quick: bool) -> Lane:
+        """Who is not known to be quick is tried among those who are, where it would have to wait for slow ones."""
+        return self.refresh if quick or self.slow.is_full else self.slow
+
+    def go(self, clock: float) -> None:
+        """What is to be done now and then, at this monotonic time."""
+        self.rounds.go(clock)
+        for lane in self._lanes:
+            lane.keep_time(clock)
 
     def close(self, seconds: float) -> None:
-        for lane in (self.observe, self.refresh):
+        for lane in self._lanes:
             lane.close(seconds)

@@ -14,6 +14,7 @@ from populate_jobs.errors import (
     ServerUnsuitable,
     SettingsError,
     TableMissing,
+    TookTooLong,
 )
 
 from populate_operator.plan import Problem
@@ -25,6 +26,7 @@ _REASONS: dict[type[PopulateError], tuple[str, bool]] = {
     MissingGrant: ("MissingGrant", True),
     TableMissing: (TABLE_MISSING, False),
     Contended: ("Contended", False),
+    TookTooLong: ("TookTooLong", False),
     ServerUnsuitable: ("ServerUnsuitable", True),
     SettingsError: ("SettingsInvalid", True),
     DocumentError: ("DocumentInvalid", False),

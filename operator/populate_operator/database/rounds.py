@@ -30,12 +30,13 @@ class Guest(Protocol):
 
 
 class Rounds:
-    def __init__(self, observe: Lane, refresh: Lane, ring: Callable[[], None]) -> None:
+    def __init__(self, observe: Lane, refresh: Lane, slow: Lane, ring: Callable[[], None]) -> None:
         """`ring` is called, in any thread, when there are answers to collect."""
         self._ring = ring
         self._rang = False
         self.looks: Round[Look, Sight] = Round(observe, populate_jobs.look, self._landed)
         self.checks: Round[Check, Changes] = Round(refresh, populate_jobs.check, self._landed)
+        self.slow_checks: Round[Check, Changes] = Round(slow, populate_jobs.check, self._landed)
         self._guests: weakref.WeakSet[Guest] = weakref.WeakSet()
         self.next_at = 0.0
         """Monotonic time at which the guests ask again."""
@@ -60,8 +61,8 @@ class Rounds:
             self.next_at = (math.floor(clock / self.every) + 1) * self.every
             for guest in list(self._guests):
                 guest.ask_again(clock)
-        self.looks.send()
-        self.checks.send()
+        for each in (self.looks, self.checks, self.slow_checks):
+            each.send()
 
     def _landed(self) -> None:
         self._rang = True

@@ -59,7 +59,7 @@ class Secrets:
     def go(self, clock: float) -> float:
         """Sends what was gathered for the rounds; the monotonic time of the next one."""
         for login in self._logins.values():
-            login.rounds.go(clock)
+            login.go(clock)
         return min((login.rounds.next_at for login in self._logins.values()), default=math.inf)
 
     def close_all_but(self, used: Collection[Login]) -> None:

@@ -95,9 +95,9 @@ class Running:
             self._interrupts.wait(TICK)
 
     def _round(self, now: datetime) -> None:
-        rounds = {job.keeper.login.rounds for job in self._jobs}
-        for those in rounds:
-            those.collect()
+        logins = {job.keeper.login for job in self._jobs}
+        for login in logins:
+            login.rounds.collect()
         for job in self._jobs:
             job.collect(now)
         alive = frozenset(worker.host for job in self._jobs for worker in job.crew.workers)
@@ -111,8 +111,8 @@ class Running:
         for job, replicas in zip(self._jobs, given, strict=True):
             resolving = any(other.is_resolving for other in self._jobs)
             job.act(replicas, not resolving, now)
-        for those in rounds:
-            those.go(time.monotonic())
+        for login in logins:
+            login.go(time.monotonic())
 
     def _ending(self) -> Ending | None:
         if self._interrupts.count:
