@@ -183,7 +183,7 @@ def test_a_key_source_that_never_ends_keeps_nobody_waiting(pipeline: Pipeline, d
 def test_one_that_becomes_slow_is_refreshed_among_the_slow(
     pipeline: Pipeline, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(login, "REFRESHING", Limits(task=0.5, lock=5.0))
+    monkeypatch.setattr(login, "REFRESHING", Limits(task=60.0, crowded=0.5, lock=5.0))
     desk.login = Login(pipeline.settings, lambda: None)
     good = desk.keeper(pipeline.document())
     keeper = desk.keeper(pipeline.document())

@@ -162,7 +162,7 @@ def test_schemas_of_other_collations_share_a_statement(
 
 @pytest.fixture
 def lane(pipeline: Pipeline) -> Iterator[Lane]:
-    opened = Lane(pipeline.settings, "test", Limits(task=30.0, lock=5.0))
+    opened = Lane(pipeline.settings, "test", Limits(task=30.0, crowded=30.0, lock=5.0))
     yield opened
     opened.close()
 

@@ -102,15 +102,14 @@ class Keeper:
         self._watch = watch
 
     def refresh(self, document: ResolveDocument, spec: Spec) -> None:
-        lane = self.login.lane(quick=self._is_quick)
         task = functools.partial(tasks.refresh, document=document, spec=spec)
         again = functools.partial(self.refresh, document, spec)
-        self._start("refresh", lane, task, self._refreshed, functools.partial(self._took_too_long, lane, again))
+        self._start_refreshing("refresh", task, self._refreshed, again)
 
     @property
     def _is_quick(self) -> bool:
-        """Going by the last time; what was never refreshed may take long."""
-        return self.refreshed is not None and self.refreshed.seconds < QUICK_SECONDS and not self._overran
+        """Going by the last time."""
+        return not self._overran and (self.refreshed is None or self.refreshed.seconds < QUICK_SECONDS)
 
     def look(self, document: ResolveDocument, spec: Spec, rate: float | None, every: float) -> None:
         """`rate` is keys a second one worker makes, where measured; `every` the least seconds between two looks."""
@@ -251,11 +250,17 @@ class Keeper:
         task = functools.partial(
             tasks.reprioritize, document=document, priority=priority, applied=self.applied_priority
         )
-        lane = self.login.lane(quick=False)
-        self._start("reprioritize", lane, task, self._reprioritized, self._refresh_failed)
+        again = functools.partial(self._reprioritize, document, priority)
+        self._start_refreshing("reprioritize", task, self._reprioritized, again)
 
     def _reprioritized(self, priority: int) -> None:
         self.applied_priority = priority
+
+    def _start_refreshing(
+        self, name: str, task: Callable[[Connection], Any], done: Callable[[Any], None], again: Callable[[], None]
+    ) -> None:
+        lane = self.login.refresh if self._is_quick else self.login.slow
+        self._start(name, lane, task, done, functools.partial(self._took_too_long, lane, again))
 
     def _start(
         self,

@@ -30,6 +30,8 @@ class Limits:
 
     task: float
     """All that one task may take."""
+    crowded: float
+    """All that it may take while others wait for the connection."""
     lock: float
     """Most time to wait for a table that somebody alters: the others of the same statement wait with it."""
 
@@ -50,11 +52,6 @@ class Lane:
         future: Future[T] = Future()
         self._tasks.put((future, task))
         return future
-
-    @property
-    def is_full(self) -> bool:
-        """What is submitted now has to wait."""
-        return self._tasks.qsize() + sum(track.is_busy for track in self._tracks) >= len(self._tracks)
 
     def keep_time(self, clock: float) -> None:
         """Ends what takes too long; to be called now and then, with the monotonic time."""
@@ -87,24 +84,23 @@ class Track:
         self._connection: Connection | None = None
         self._tasks = tasks
         self._started: float | None = None
+        self._ended_after = 0.0
         self._ending: threading.Thread | None = None
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
-    @property
-    def is_busy(self) -> bool:
-        return self._started is not None
-
     def keep_time(self, clock: float) -> None:
         started = self._started
-        if started is not None and clock - started > self._limits.task:
+        limit = self._limits.task if self._tasks.empty() else self._limits.crowded
+        if started is not None and clock - started > limit:
             self.end()
 
     def end(self) -> None:
         """What is under way."""
         with self._lock:
             if self._started is not None and self._ending is None and self._connection is not None:
+                self._ended_after = time.monotonic() - self._started
                 end = functools.partial(_end, self._settings, self._connection)
                 self._ending = threading.Thread(target=end, name="populate end", daemon=True)
                 self._ending.start()
@@ -151,7 +147,7 @@ class Track:
         return ending is not None
 
     def _too_long(self, cause: BaseException) -> TookTooLong:
-        error = TookTooLong(f"ended after {self._limits.task:g} s, the most it may take")
+        error = TookTooLong(f"ended after {self._ended_after:.1f} s: is key_source, or the restriction, that slow?")
         error.__cause__ = cause
         return error
 

@@ -9,9 +9,9 @@ from populate_jobs import DatabaseSettings
 from .lane import Lane, Limits
 from .rounds import Rounds
 
-OBSERVING = Limits(task=30.0, lock=1.0)
-REFRESHING = Limits(task=5.0, lock=5.0)
-SLOWLY = Limits(task=3600.0, lock=5.0)
+OBSERVING = Limits(task=30.0, crowded=30.0, lock=1.0)
+REFRESHING = Limits(task=3600.0, crowded=5.0, lock=5.0)
+SLOWLY = Limits(task=3600.0, crowded=3600.0, lock=5.0)
 SLOW_WIDTH = 3
 
 
@@ -26,14 +26,10 @@ class Login:
         self.settings = settings
         self.observe = Lane(settings, "populate observe", OBSERVING)
         self.refresh = Lane(settings, "populate refresh", REFRESHING)
-        """For what is known to be quick: it is ended when it is not."""
+        """For what is quick, as far as is known: what is not is ended when others wait."""
         self.slow = Lane(settings, "populate slow", SLOWLY, SLOW_WIDTH)
         self._lanes = (self.observe, self.refresh, self.slow)
         self.rounds = Rounds(self.observe, self.refresh, self.slow, ring)
-
-    def lane(self, *, quick: bool) -> Lane:
-        """Who is not known to be quick is tried among those who are, where it would have to wait for slow ones."""
-        return self.refresh if quick or self.slow.is_full else self.slow
 
     def go(self, clock: float) -> None:
         """What is to be done now and then, at this monotonic time."""

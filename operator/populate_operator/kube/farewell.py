@@ -68,7 +68,7 @@ class Farewell:
             self._hold(seen, False)
         elif due is Step.REMOVE:
             task = functools.partial(tasks.remove_pending, document=document)
-            submit = functools.partial(keeper.login.lane(quick=False).submit, task)
+            submit = functools.partial(keeper.login.slow.submit, task)
             self._flight.start("remove pending", submit, self._done, keeper.failed)
 
     def _done(self, _: int) -> None:

@@ -52,7 +52,7 @@ class Wishes:
         for name, task in ((names.RETRY_ERRORS, tasks.retry_errors), (names.IGNORE_ERRORS, tasks.ignore_errors)):
             if name in wishes:
                 bound = functools.partial(task, document=document, match=match)
-                submit = functools.partial(keeper.login.lane(quick=False).submit, bound)
+                submit = functools.partial(keeper.login.slow.submit, bound)
                 done = functools.partial(self._done, name, wishes[name], keeper)
                 self._flight.start(name, submit, done, keeper.failed)
 
