@@ -61,6 +61,8 @@ _KINDS: dict[int, type[DatabaseError]] = {
     1226: DatabaseUnreachable,  # more of a resource than the user may have
     1290: DatabaseUnreachable,  # running with --read-only
     1836: DatabaseUnreachable,  # running in read-only mode
+    1021: DatabaseUnreachable,  # disk full
+    1114: DatabaseUnreachable,  # a table is full: so is the disk
     1927: DatabaseUnreachable,  # MariaDB: connection was killed
     1317: DatabaseUnreachable,  # query was interrupted: killed from elsewhere
     ER.ACCESS_DENIED_ERROR: LoginRefused,

@@ -36,6 +36,7 @@ CONNECT_SECONDS = 10
 _KINDS: dict[str, type[DatabaseError]] = {
     "08": DatabaseUnreachable,
     "57P": DatabaseUnreachable,
+    "53100": DatabaseUnreachable,  # disk full
     "53300": DatabaseUnreachable,  # too many connections
     "25006": DatabaseUnreachable,  # read-only
     "28": LoginRefused,

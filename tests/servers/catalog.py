@@ -33,6 +33,8 @@ class Product:
     settings: tuple[str, ...]
     image: Path | None
     address: str = LOCAL
+    disk_mib: int | None = None
+    """Size of the disk that has its data; None for the machine's own."""
 
     def arguments(self, port: int, address: str | None = None) -> tuple[str, ...]:
         """Command line of a server that listens there."""

@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from docker.errors import NotFound
 from docker.models.containers import Container as DockerContainer
@@ -24,15 +25,22 @@ class Container:
     @classmethod
     def create(cls, product: Product, port: int) -> "Container":
         with engine.session() as client:
-            container = TestContainer(images.image(client, product))
+            image = images.image(client, product)
+            container = TestContainer(image)
+            options: dict[str, Any] = {"shm_size": "256m"}
+            command: list[str] = []
+            if product.disk_mib:
+                container.with_tmpfs_mount("/disk", f"size={product.disk_mib}m,mode=1777")
+                options["entrypoint"] = [*_MOVE, *client.images.get(image).attrs["Config"]["Entrypoint"]]
+                command += _DISK_DATA[product.backend]
             if engine.is_own():
-                container.with_kwargs(shm_size="256m", network_mode="host")
-                container.with_command(list(product.arguments(port)))
+                container.with_kwargs(**options, network_mode="host")
+                command += product.arguments(port)
             else:
-                container.with_kwargs(shm_size="256m")
+                container.with_kwargs(**options)
                 container.ports[str(port)] = (product.address, port)  # type: ignore[assignment]  # Docker takes an address too
-                container.with_command(list(product.arguments(port, "0.0.0.0")))
-            return cls(container.start().get_container_id())
+                command += product.arguments(port, "0.0.0.0")
+            return cls(container.with_command(command).start().get_container_id())
 
     def start(self) -> None:
         with engine.session() as client:
@@ -56,5 +64,24 @@ class Container:
     def log(self) -> str:
         return str(self._container().logs(tail=20).decode())
 
+    def fill_disk(self) -> None:
+        """To the last byte; of a disk of its own, and no other."""
+        assert self._run("df --output=fstype /disk").split()[-1] == "tmpfs"
+        for size in ("1M", "1k"):
+            self._run(f"cat /dev/zero | dd of=/disk/ballast bs={size} oflag=append conv=notrunc")
+
+    def free_disk(self) -> None:
+        self._run("rm /disk/ballast")
+
+    def _run(self, command: str) -> str:
+        output = self._container().exec_run(["sh", "-c", command]).output
+        assert isinstance(output, bytes)
+        return output.decode()
+
     def _container(self) -> DockerContainer:
         return engine.connect().containers.get(self.id)
+
+
+# What the image has for data, whole, to a disk in memory, which is gone when the container stops.
+_MOVE = ("sh", "-c", 'cp -a --sparse=never /data /disk/data && exec "$@"', "sh")
+_DISK_DATA = {"mysql": ["--datadir=/disk/data"], "postgresql": ["-D", "/disk/data"]}

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import psycopg
 import pymysql
@@ -20,6 +20,14 @@ class Runtime(Protocol):
     def running(self) -> bool: ...
     def remove(self) -> None: ...
     def log(self) -> str: ...
+
+
+@runtime_checkable
+class Disk(Protocol):
+    """A runtime with a disk of its own."""
+
+    def fill_disk(self) -> None: ...
+    def free_disk(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -85,6 +93,11 @@ class Server:
     def restart(self) -> None:
         self.stop()
         self.start()
+
+    @property
+    def disk(self) -> Disk:
+        assert isinstance(self.runtime, Disk)
+        return self.runtime
 
     def wait(self) -> None:
         """Return when the server lets its administrator in; raise TimeoutError where it ended or takes a minute."""

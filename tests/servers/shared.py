@@ -25,15 +25,16 @@ _RUNTIMES: dict[str, type[Any]] = {kind.__name__: kind for kind in (Container, P
 
 
 @contextmanager
-def serve(name: str, *settings: str, address: str = LOCAL) -> Iterator[Server]:
+def serve(name: str, *settings: str, address: str = LOCAL, disk_mib: int | None = None) -> Iterator[Server]:
     """A server of one's own, to be stopped and broken at will; gone afterwards. Raises Unavailable.
 
-    `settings` are options of its command line besides its own, and may contradict them.
+    `settings` are options of its command line besides its own, and may contradict them. With `disk_mib` its data is on
+    a disk of that size, which is to be had in a container only, and does not outlast a stop.
     """
     _sweep()
     product, key = _at(name, address), f"{name}.{os.getpid()}.{free_port()}"
     try:
-        yield _create(dataclasses.replace(product, settings=(*product.settings, *settings)), key)
+        yield _create(dataclasses.replace(product, settings=(*product.settings, *settings), disk_mib=disk_mib), key)
     finally:
         _remove(key)
 
@@ -134,7 +135,7 @@ def _launch(product: Product, port: int, data: Path) -> Any:
     try:
         return Container.create(product, port)
     except Unavailable as no_container:
-        if product.name == TOO_OLD:
+        if product.name == TOO_OLD or product.disk_mib:
             raise Unavailable(f"{product.name} runs in a container only: {no_container}", excused=True) from None
         say(f"{product.name} will run as a plain process, for there is no container: {no_container}")
         return (MySQL if product.backend == "mysql" else PostgreSQL).create(product, port, data)

@@ -1,15 +1,19 @@
 """Idleness, draining, restarts, and what becomes of keys: decisions without a clock or a process."""
 
 import signal
+from datetime import datetime
 
 import pytest
-from populate_jobs import Failure
+from populate_jobs import Failure, Reservation
 from populate_worker import failures
+from populate_worker.failures import is_full_disk
 from populate_worker.supervisor import idle, restarts
 from populate_worker.supervisor.drain import Stage, Stop
 from populate_worker.supervisor.fate import Circumstances, Fate, after_death, after_make
+from populate_worker.supervisor.postponed import Postponed
 
 WRONG = Failure("ValueError", "ValueError: wrong")
+FULL = Failure("OperationalError", "OperationalError: (1114, \"The table '__made' is full\")")
 LIMIT = failures.of_time_limit(30)
 
 
@@ -77,6 +81,10 @@ def test_runners_that_do_not_come_up_are_started_less_and_less_often_and_then_no
         (WRONG, Circumstances(terminated=True, verdict=LIMIT), (Fate.FAILED, LIMIT)),
         (Failure("SystemExit", "SystemExit"), Circumstances(Stage.FINISH), (Fate.GIVEN_BACK, None)),
         (Failure("KeyboardInterrupt", "KeyboardInterrupt"), Circumstances(Stage.FINISH), (Fate.GIVEN_BACK, None)),
+        # No make can insert anything.
+        (FULL, Circumstances(), (Fate.POSTPONED, FULL)),
+        (FULL, Circumstances(Stage.FINISH), (Fate.POSTPONED, FULL)),
+        (FULL, Circumstances(excused=False), (Fate.FAILED, FULL)),
         # Somebody sends SIGTERM to all processes of the pod.
         (Failure("Terminated", "Terminated"), Circumstances(), (Fate.GIVEN_BACK, None)),
     ],
@@ -85,6 +93,36 @@ def test_what_becomes_of_a_key_when_make_ends(
     failure: Failure | None, seen: Circumstances, fate: tuple[Fate, Failure | None]
 ) -> None:
     assert after_make(failure, seen) == fate
+
+
+@pytest.mark.parametrize(
+    ("message", "full"),
+    [
+        ("OperationalError: (1114, \"The table '__made' is full\")", True),
+        ("OperationalError: (1021, 'Disk full (/tmp/#sql); waiting for someone to free some space')", True),
+        ('DataJointError: could not extend file "base/5/16412": No space left on device', True),
+        ("OSError: [Errno 28] No space left on device: '/scratch/movie.tif'", False),
+        ("ValueError: 1114 beats", False),
+    ],
+)
+def test_only_the_server_s_disk_is_everybody_s_trouble(message: str, full: bool) -> None:
+    assert is_full_disk(Failure(message.split(":")[0], message)) is full
+
+
+def test_a_key_that_has_no_room_although_others_were_made_since_is_at_fault_itself() -> None:
+    postponed, (one, other) = Postponed(), (reservation(1), reservation(2))
+    postponed.put(one)
+    postponed.put(one)
+    assert postponed.excuses(one), "nothing was made since"
+    postponed.made(other)
+    assert not postponed.excuses(one)
+    assert postponed.excuses(other)
+    postponed.made(one)
+    assert postponed.excuses(one), "it was not at fault"
+
+
+def reservation(item: int) -> Reservation:
+    return Reservation({"item": item}, "host", 1, 1, datetime(2026, 1, 1), failed_before=False, suspect=False)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from populate_jobs import RetryPolicy
 from populate_worker.supervisor import supply
-from populate_worker.supervisor.supply import HURRY_SECONDS, Supply
+from populate_worker.supervisor.supply import FIRST_PAUSE_SECONDS, HURRY_SECONDS, LONGEST_PAUSE_SECONDS, Supply
 
 from tests.clock import Clock
 
@@ -66,3 +66,18 @@ def test_being_told_again_and_again_makes_no_worker_look_all_the_time(clock: Clo
             queue.answer(False)
         clock.now += 0.01
     assert looks <= 10 / HURRY_SECONDS
+
+
+def test_while_no_key_can_be_made_the_next_is_asked_for_later_and_later_until_one_was(clock: Clock) -> None:
+    postponed = idle_supply(NotedQueue(), clock)
+    pauses = []
+    for _ in range(12):
+        postponed.postpone("the disk is full")
+        pauses.append(postponed.next_look - clock.now)
+        postponed.hurry()
+        assert postponed.next_look - clock.now == pauses[-1], "nobody hurries it"
+    assert pauses[0] <= FIRST_PAUSE_SECONDS
+    assert LONGEST_PAUSE_SECONDS / 2 <= pauses[-1] <= LONGEST_PAUSE_SECONDS
+    postponed.resume()
+    postponed.postpone("the disk is full again")
+    assert postponed.next_look - clock.now <= FIRST_PAUSE_SECONDS

@@ -11,12 +11,20 @@ MESSAGE_LENGTH = 4000
 STACK_LENGTH = 30_000
 """Characters of a message's start and of a traceback's end that leave the runner: a message may hold a whole array."""
 
+# Disk full and table full on MySQL and MariaDB; PostgreSQL's error where DataJoint has put it into words of its own.
+_DISK_FULL = ("(1021, ", "(1114, ", "could not extend file")
+
 
 def of_exception(error: BaseException) -> Failure:
     """In DataJoint's form."""
     name, text = type(error).__name__, _encodable(_text(error)[:MESSAGE_LENGTH])
     stack = "".join(traceback.format_exception(error))[-STACK_LENGTH:]
     return Failure(name, f"{name}: {text}" if text else name, _encodable(stack))
+
+
+def is_full_disk(failure: Failure) -> bool:
+    """The server has no room for what any make inserts; a full disk of the worker's own is another matter."""
+    return failure.exception == "DiskFull" or any(sign in failure.message for sign in _DISK_FULL)
 
 
 def of_death(exit_code: int, memory: str | None = None) -> Failure:

@@ -36,6 +36,7 @@ class Made(dj.Computed):
     -> Item
     ---
     pid : int32
+    bulk = null : varchar(10000)
     """
 
     def make(self, key, **kwargs):
@@ -80,6 +81,12 @@ def commit(table, key):
     """Inserts, and waits before the transaction is committed."""
     table.insert1({**key, "pid": os.getpid()})
     meet(key)
+    return INSERTED
+
+
+def bulk(table, key):
+    """Inserts a row that needs room of its own."""
+    table.insert1({**key, "pid": os.getpid(), "bulk": "b" * 10000})
     return INSERTED
 
 

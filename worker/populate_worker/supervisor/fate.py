@@ -20,6 +20,8 @@ class Fate(Enum):
     MADE = auto()
     FAILED = auto()
     GIVEN_BACK = auto()
+    POSTPONED = auto()
+    """Given back, for no key can be made now."""
     SUSPECTED = auto()
     """To be made again while its worker holds nothing else, to see whether it was at fault."""
 
@@ -33,6 +35,8 @@ class Circumstances:
     """And why, where that is the key's fault."""
     memory: str | None = None
     """How much there is, where the kernel has just killed for want of it."""
+    excused: bool = True
+    """It may be postponed for a full disk: others cannot be made either."""
     in_company: bool = False
     """Other keys were being made in the same memory."""
 
@@ -45,6 +49,8 @@ def after_make(failure: Failure | None, seen: Circumstances) -> tuple[Fate, Fail
         return (Fate.FAILED, seen.verdict) if seen.verdict else (Fate.GIVEN_BACK, None)
     if failure.exception == "Terminated" or (seen.stage > Stage.WORK and failure.exception in _BY_SIGNAL):
         return Fate.GIVEN_BACK, None
+    if seen.excused and failures.is_full_disk(failure):
+        return Fate.POSTPONED, failure
     return Fate.FAILED, failure
 
 

@@ -22,6 +22,7 @@ from .fate import Circumstances, Fate
 from .hand import Hand
 from .loop import Loop, Wait
 from .metrics import Metrics
+from .postponed import Postponed
 from .queue_thread import QueueThread
 from .runner_process import RunnerProcess
 from .settlement import Settlement
@@ -60,6 +61,7 @@ class Supervisor:
         self._queue = QueueThread(connect, self._assignment.document)
         self._crew = Crew(loop, environment, self._report, self._ended, write)
         self._hand = Hand(self._crew)
+        self._postponed = Postponed()
         self._settlement = Settlement(self._queue, self._assignment.settings, self.metrics.outcome, self._unwritten)
         self._supply = Supply(self._queue, host, lambda: self._assignment.settings.retry, self._deliver, self._held)
         self._memory = memory.look()
@@ -226,7 +228,7 @@ class Supervisor:
     def _made(self, runner: RunnerProcess, ended: Ended) -> None:
         assert runner.running is not None
         reservation, runner.running = runner.running.reservation, None
-        seen = self._circumstances(runner, ended.number)
+        seen = replace(self._circumstances(runner, ended.number), excused=self._postponed.excuses(reservation))
         runner.ready = ended.failure is None
         self._crew.failed_starts = 0
         self._hand.pace = self._hand.pace.after(ended.seconds)
@@ -265,7 +267,13 @@ class Supervisor:
     def _conclude(self, reservation: Reservation, seconds: float, fated: tuple[Fate, Failure | None]) -> None:
         match fated:
             case Fate.MADE, _:
+                self._supply.resume()
+                self._postponed.made(reservation)
                 self._settlement.made(reservation, seconds, time.monotonic())
+            case Fate.POSTPONED, Failure() as failure:
+                self._postponed.put(reservation)
+                self._settlement.give_back([reservation, *self._hand.give_up()])
+                self._supply.postpone(failure.message)
             case Fate.FAILED, Failure() as failure:
                 self._settlement.failed(reservation, failure)
             case Fate.SUSPECTED, Failure() as failure:

@@ -62,6 +62,8 @@ class Supply:
         self._scarce_since: float | None = None
         self._asked_at = 0.0
         self._failures = 0
+        self._postponed = 0
+        """Makes in a row that could not be."""
         self._doubted = False
 
     @property
@@ -78,6 +80,18 @@ class Supply:
         """Somebody says that there are keys; whoever it is, the queue is not asked much oftener than it bears."""
         if self.error is None:
             self.next_look = min(self.next_look, self._asked_at + HURRY_SECONDS)
+
+    def postpone(self, why: str) -> None:
+        """No key can be made for now, whichever it is: the next is asked for later, and later each time."""
+        if not self._postponed:
+            log.error("no key can be made now, trying again: %s", why)
+        # As if it had been asked then: nobody hurries it before.
+        self.next_look = self._asked_at = time.monotonic() + _pause(self._postponed, LONGEST_PAUSE_SECONDS)
+        self._postponed += 1
+
+    def resume(self) -> None:
+        """A key was made."""
+        self._postponed = 0
 
     def give_back_strays(self, suspect: str | None = None) -> None:
         """At the next look, which is now."""
@@ -131,10 +145,9 @@ class Supply:
         if str(error) != str(self.error):
             log.error("the queue cannot be asked, trying again: %s", error)
         longest = MISSING_PAUSE_SECONDS if isinstance(error, TableMissing) else LONGEST_PAUSE_SECONDS
-        pause = min(longest, FIRST_PAUSE_SECONDS * 2.0 ** min(self._failures, 16)) * random.uniform(0.5, 1.0)
         self.answered, self.error = False, error
+        self.next_look = time.monotonic() + _pause(self._failures, longest)
         self._failures += 1
-        self.next_look = time.monotonic() + pause
 
     def _recovered(self, recovered: Recovered) -> None:
         if recovered != Recovered():
@@ -158,6 +171,10 @@ class Supply:
         if self._scarce_since is None:
             self._scarce_since = now
         self.next_look = now + idle.pause(now - self._scarce_since, random.random(), now - self._asked_at)
+
+
+def _pause(times: int, longest: float) -> float:
+    return min(longest, FIRST_PAUSE_SECONDS * 2.0 ** min(times, 16)) * random.uniform(0.5, 1.0)
 
 
 def _of_a_predecessor() -> Strays:
