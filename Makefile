@@ -87,7 +87,8 @@ cluster-down: $(READY) ## Stop and remove the Kubernetes that `make cluster` sta
 images: $(READY) ## Build the images of operator and worker, and load them into the cluster if one runs
 	python -m tests.cluster images
 
-generate: $(READY) ## Write anew what is made from the definition and the chart: its README, deploy/, what tests compare
+generate: $(READY) ## Write anew what is made from definition, commands and chart: reference pages, README, deploy/, what tests compare
+	python .ci/reference.py
 	python -m tests.cluster.generated
 
 lock: $(READY) ## Lock the dependencies of pyproject.toml anew (ARGS=--upgrade for newer versions)

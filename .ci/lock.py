@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
 COMPILE = (
     "uv", "pip", "compile", "--quiet", "pyproject.toml", "--universal", "--python-version=3.10", "--all-extras",
-    "--group=dev", "--group=demo", "--generate-hashes", "--no-header", "--no-emit-index-url", f"--output-file={LOCK}",
+    "--group=dev", "--group=demo", "--group=docs", "--group=release", "--generate-hashes", "--no-header",
+    "--no-emit-index-url", f"--output-file={LOCK}",
 )  # fmt: skip
 
 

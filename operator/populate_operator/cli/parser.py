@@ -87,7 +87,7 @@ class Version(argparse.Action):
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Exits with status 2 where the arguments cannot be understood."""
-    parser, commands = _parsers()
+    parser, commands = grammar()
     args = understood(parser, commands, arguments)
     _check(args, commands[args.command])
     return args
@@ -124,7 +124,7 @@ def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     return words[:at], words[at + 1 :]
 
 
-def _parsers() -> tuple[Parser, dict[str, Parser]]:
+def grammar() -> tuple[Parser, dict[str, Parser]]:
     parser = Parser(prog="populate", description="Make the keys of DataJoint tables.", epilog=EXPLAINED)
     parser.add_argument("--version", action=Version, nargs=0, help="show the version and exit")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
