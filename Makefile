@@ -19,7 +19,7 @@ export UV_DEFAULT_INDEX := $(PIP_INDEX_URL)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint unit database cluster-test demo cluster-demo bench chaos soak servers servers-down cluster cluster-down images generate lock clean
+.PHONY: help setup test lint unit database cluster-test docs demo cluster-demo bench chaos soak servers servers-down cluster cluster-down images generate lock clean
 # Most of a test is waiting, for processes and pods: several run side by side. With so small a chunk, in their order.
 SERVERS_TEST := python -m tests.servers run python -m pytest --numprocesses=4 --dist=worksteal --durations=20
 CLUSTER_TEST := python -m tests.cluster run python -m pytest tests/cluster --numprocesses=6 --maxschedchunk=1 --durations=20
@@ -56,6 +56,9 @@ database: $(READY) ## Tests of the queue on real servers
 
 cluster-test: $(READY) ## Tests on a real Kubernetes
 	$(CLUSTER_TEST) $(ARGS)
+
+docs: $(READY) ## Build the site of the documentation in dist/site
+	NO_MKDOCS_2_WARNING=1 mkdocs build --quiet
 
 demo: $(READY) ## Populate a small pipeline on real recordings, and show what came out
 	examples/cardio/demo.sh

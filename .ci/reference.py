@@ -29,8 +29,8 @@ def populatejob() -> str:
     intro = (
         f"# PopulateJob\n\n`{definition['group']}/{version['name']}`. {_line(schema['description'])}\n\n"
         f"kubectl knows it as `{names['plural']}` and `{', '.join(names['shortNames'])}`, and has this page too: "
-        f"`kubectl explain {names['singular']}.spec`. A manifest that breaks a rule here is refused when it is applied, "
-        f"and by `populate run` in the same words."
+        f"`kubectl explain {names['singular']}.spec`. A manifest that breaks a rule here is refused when "
+        f"it is applied, and by `populate run` in the same words."
     )
     parts = [_objects(part, schema["properties"][part]) for part in ("metadata", "spec", "status")]
     return _page(intro, *(section for part in parts for section in part), _columns(version["additionalPrinterColumns"]))
@@ -61,7 +61,9 @@ def _objects(path: str, schema: Mapping[str, Any]) -> Iterator[str]:
 def _row(name: str, field: Mapping[str, Any], required: bool) -> str:
     default = field.get("default")
     shown = "required" if required else "" if default in (None, {}, []) else f"`{_plain(default)}`"
-    return f"| `{name}` | {_type(field)} | {shown} | {_line(field.get('description', '')).replace('|', chr(92) + '|')} |"
+    return (
+        f"| `{name}` | {_type(field)} | {shown} | {_line(field.get('description', '')).replace('|', chr(92) + '|')} |"
+    )
 
 
 def _type(field: Mapping[str, Any]) -> str:
@@ -82,8 +84,8 @@ def _rules(schema: Mapping[str, Any], name: str) -> Iterator[str]:
 
 def commands() -> str:
     intro = (
-        "# Commands\n\n`populate` makes keys on one machine and is in the extra `local`; `kubectl populate` speaks to a "
-        "cluster and is in the extra `kubectl`. `--help` says what this page says."
+        "# Commands\n\n`populate` makes keys on one machine and is in the extra `local`; `kubectl populate` speaks to "
+        "a cluster and is in the extra `kubectl`. `--help` says what this page says."
     )
     return _page(intro, *_grammar(*populate.grammar()), *_grammar(*kubectl.grammar()))
 
@@ -100,7 +102,7 @@ def _grammar(parser: populate.Parser, commands: Mapping[str, populate.Parser]) -
 
 def _command(parser: populate.Parser) -> str:
     actions = [action for action in parser._actions if not isinstance(action, argparse._HelpAction)]
-    rows = [f"| {_words(action)} | {(action.help or '').replace('|', chr(92) + '|')} |" for action in actions]
+    rows = [f"| {_words(action)} | {_cell(action.help or '')} |" for action in actions]
     table = "\n".join(["| | |", "|---|---|", *rows])
     return f"### {parser.prog}\n\n{parser.description}\n\n{table}\n\n```console\n{_examples(parser)}\n```"
 
@@ -127,6 +129,10 @@ def _epilog(parser: populate.Parser, head: str) -> str:
 
 def _line(text: str) -> str:
     return " ".join(inspect.cleandoc(text).split())
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", r"\|")
 
 
 def _plain(value: Any) -> str:

@@ -1,0 +1,162 @@
+"""Command lines of the documentation, as the programs themselves would understand them."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import yaml
+from populate_operator.cli.parser import parse as parse_populate
+from populate_operator.kubectl.parser import parse as parse_plugin
+
+from .blocks import ROOT
+from .objects import values
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+Judge = Callable[[list[str], set[str]], Iterator[str]]
+"""Given the words after the program's name, and the files that the page has; yields what is wrong."""
+KUBECTL = {
+    *("annotate", "apply", "create", "delete", "describe", "drain", "explain", "get", "label", "logs", "patch"),
+    *("rollout", "scale", "wait"),
+}
+HELM = {"install", "rollback", "test", "uninstall", "upgrade"}
+DOCKER = {"build", "push", "run"}
+
+
+def judge(words: Sequence[str], files: set[str]) -> Iterator[str]:
+    program, *rest = words
+    if program not in PROGRAMS:
+        yield f"{program} is no program that is known here"
+    else:
+        yield from PROGRAMS[program](rest, files)
+
+
+def _parsed(parse: Callable[[Sequence[str]], Any], words: list[str]) -> Iterator[str]:
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
+            parse(words)
+    except SystemExit as error:
+        if error.code:
+            yield said.getvalue().strip()
+
+
+def _populate(words: list[str], files: set[str]) -> Iterator[str]:
+    yield from _parsed(parse_populate, words)
+    yield from _files(words, ("-f", "--filename", "--secret-file"), files)
+
+
+def _kubectl(words: list[str], files: set[str]) -> Iterator[str]:
+    if words[0] == "populate":
+        yield from _parsed(parse_plugin, words[1:])
+        return
+    if words[0] not in KUBECTL:
+        yield f"kubectl {words[0]} is not known here"
+    yield from _files(words, ("-f", "-k", "--filename", "--kustomize"), files)
+
+
+def _helm(words: list[str], files: set[str]) -> Iterator[str]:
+    if words[0] not in HELM:
+        yield f"helm {words[0]} is not known here"
+    if words[0] in ("install", "upgrade"):
+        plain = [word for word in words[1:] if not word.startswith("-")]
+        if not any(word.startswith("oci://") or (ROOT / word / "Chart.yaml").exists() for word in plain):
+            yield "no chart is named"
+    yield from _files(words, ("-f", "--values"), files)
+    yield from values(_set(words))
+
+
+def _set(words: list[str]) -> dict[str, Any]:
+    """What `--set` gives: `a.b=1`, `a={x,y}`."""
+    given: dict[str, Any] = {}
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        text = following if word == "--set" else word.removeprefix("--set=") if word.startswith("--set=") else ""
+        if text:
+            path, _, value = text.partition("=")
+            inner: Any = value[1:-1].split(",") if value.startswith("{") else yaml.safe_load(value)
+            for name in reversed(path.split(".")[1:]):
+                inner = {name: inner}
+            given[path.split(".")[0]] = inner
+    return given
+
+
+def _make(words: list[str], _: set[str]) -> Iterator[str]:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for word in words:
+        if "=" not in word and word not in targets:
+            yield f"make has no target {word}"
+
+
+def _pip(words: list[str], _: set[str]) -> Iterator[str]:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    if words[0] != "install":
+        yield f"pip {words[0]} is not known here"
+    for word in words[1:]:
+        where, _, names = word.partition("[")
+        if where.startswith("-"):
+            continue
+        if not (ROOT / where / "pyproject.toml").exists():
+            yield f"nothing to install in {where}"
+        elif where == ".":
+            yield from (
+                f"there is no extra {name}" for name in names.rstrip("]").split(",") if name and name not in extras
+            )
+
+
+def _python(words: list[str], files: set[str]) -> Iterator[str]:
+    if words[:1] == ["-c"]:
+        compile(words[1], "python -c", "exec")
+    elif words[:1] == ["-m"]:
+        if importlib.util.find_spec(words[1]) is None:
+            yield f"there is no module {words[1]}"
+    elif words and not (ROOT / words[0]).exists() and words[0] not in files:
+        yield f"there is no {words[0]}"
+
+
+def _docker(words: list[str], _: set[str]) -> Iterator[str]:
+    if words[0] not in DOCKER:
+        yield f"docker {words[0]} is not known here"
+    if words[0] == "build" and not (ROOT / words[-1]).is_dir():
+        yield f"there is no {words[-1]}"
+
+
+def _export(words: list[str], _: set[str]) -> Iterator[str]:
+    yield from (f"export of no value: {word}" for word in words if "=" not in word)
+
+
+def _files(words: list[str], options: tuple[str, ...], files: set[str]) -> Iterator[str]:
+    """Files that options name: in the repository, or on the page."""
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        name, _, joined = word.partition("=")
+        if name in options:
+            file = joined or following
+            if file not in files and file != "-" and not (ROOT / file).exists():
+                yield f"there is no {file}, neither on the page nor in the repository"
+
+
+def _anything(_: list[str], __: set[str]) -> Iterator[str]:
+    yield from ()
+
+
+PROGRAMS: dict[str, Judge] = {
+    "docker": _docker,
+    "echo": _anything,
+    "export": _export,
+    "helm": _helm,
+    "kubectl": _kubectl,
+    "make": _make,
+    "pip": _pip,
+    "populate": _populate,
+    "python": _python,
+    "source": _anything,
+    "xargs": judge,
+}
