@@ -58,7 +58,7 @@ cluster-test: $(READY) ## Tests on a real Kubernetes
 	$(CLUSTER_TEST) $(ARGS)
 
 docs: $(READY) ## Build the site of the documentation in dist/site
-	NO_MKDOCS_2_WARNING=1 mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 mkdocs build
 
 demo: $(READY) ## Populate a small pipeline on real recordings, and show what came out
 	examples/cardio/demo.sh
