@@ -19,7 +19,7 @@ export UV_DEFAULT_INDEX := $(PIP_INDEX_URL)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint unit database cluster-test docs demo cluster-demo bench chaos soak servers servers-down cluster cluster-down images generate lock clean
+.PHONY: help setup test lint unit database cluster-test docs demo cluster-demo bench chaos soak servers servers-down cluster cluster-down images generate lock release-check release-chart clean
 # Most of a test is waiting, for processes and pods: several run side by side. With so small a chunk, in their order.
 SERVERS_TEST := python -m tests.servers run python -m pytest --numprocesses=4 --dist=worksteal --durations=20
 CLUSTER_TEST := python -m tests.cluster run python -m pytest tests/cluster --numprocesses=6 --maxschedchunk=1 --durations=20
@@ -96,6 +96,12 @@ generate: $(READY) ## Write anew what is made from definition, commands and char
 
 lock: $(READY) ## Lock the dependencies of pyproject.toml anew (ARGS=--upgrade for newer versions)
 	python .ci/lock.py $(ARGS)
+
+release-check: $(READY) ## Make and judge all files of a release that need no registry, in dist/release
+	python .ci/release.py check $(ARGS)
+
+release-chart: $(READY) ## Package the chart with an image by its digest (ARGS='--image NAME@DIGEST')
+	@python .ci/release.py chart $(ARGS)
 
 clean: ## Remove this checkout's virtual environment and the tools' caches; servers and images stay
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
