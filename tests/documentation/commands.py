@@ -29,7 +29,8 @@ KUBECTL = {
     *("rollout", "scale", "wait"),
 }
 HELM = {"install", "rollback", "test", "uninstall", "upgrade"}
-DOCKER = {"build", "push", "run"}
+DOCKER = {"build", "buildx", "push", "run"}
+COSIGN = {"verify", "verify-blob"}
 
 
 def judge(words: Sequence[str], files: set[str]) -> Iterator[str]:
@@ -129,6 +130,11 @@ def _docker(words: list[str], _: set[str]) -> Iterator[str]:
         yield f"there is no {words[-1]}"
 
 
+def _cosign(words: list[str], _: set[str]) -> Iterator[str]:
+    if words[0] not in COSIGN:
+        yield f"cosign {words[0]} is not known here"
+
+
 def _export(words: list[str], _: set[str]) -> Iterator[str]:
     yield from (f"export of no value: {word}" for word in words if "=" not in word)
 
@@ -148,6 +154,7 @@ def _anything(_: list[str], __: set[str]) -> Iterator[str]:
 
 
 PROGRAMS: dict[str, Judge] = {
+    "cosign": _cosign,
     "docker": _docker,
     "echo": _anything,
     "export": _export,
