@@ -139,6 +139,16 @@ def _export(words: list[str], _: set[str]) -> Iterator[str]:
     yield from (f"export of no value: {word}" for word in words if "=" not in word)
 
 
+def _eval(words: list[str], files: set[str]) -> Iterator[str]:
+    """Of one `$(command)`."""
+    inner = re.fullmatch(r"\$\((.*)\)", words[0])
+    yield from judge(inner[1].split(), files) if inner else ["eval of what is no command"]
+
+
+def _pytest(words: list[str], _: set[str]) -> Iterator[str]:
+    yield from (f"there is no {word}" for word in words if not word.startswith("-") and not (ROOT / word).exists())
+
+
 def _files(words: list[str], options: tuple[str, ...], files: set[str]) -> Iterator[str]:
     """Files that options name: in the repository, or on the page."""
     for word, following in zip(words, [*words[1:], ""], strict=True):
@@ -157,12 +167,14 @@ PROGRAMS: dict[str, Judge] = {
     "cosign": _cosign,
     "docker": _docker,
     "echo": _anything,
+    "eval": _eval,
     "export": _export,
     "helm": _helm,
     "kubectl": _kubectl,
     "make": _make,
     "pip": _pip,
     "populate": _populate,
+    "pytest": _pytest,
     "python": _python,
     "source": _anything,
     "xargs": judge,

@@ -109,6 +109,14 @@ def test_what_cannot_be_understood_is_found(kind: str, text: str, tmp_path: Path
     assert found
 
 
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_code_is_fenced(page: Path) -> None:
+    """What is merely indented says no kind, and nobody judges it."""
+    lines = FENCED.sub("", page.read_text(encoding="utf-8")).splitlines()
+    after_nothing = (line for before, line in zip(["", *lines], lines, strict=False) if not before)
+    assert [line for line in after_nothing if re.match(r" {4}[^ -]", line)] == []
+
+
 def test_the_reference_pages_are_up_to_date() -> None:
     done = subprocess.run([sys.executable, ".ci/reference.py", "--check"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
