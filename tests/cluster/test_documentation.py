@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tests.documentation.blocks import Block, every_block
-from tests.documentation.objects import SPEC
+from tests.documentation.objects import SPEC, overlaid
 from tests.documentation.shell import commands, typed
 
 from . import Kubectl
@@ -56,5 +56,5 @@ def test_the_api_server_takes_every_part_of_a_manifest(kubectl: Kubectl, namespa
     specs = [part["spec"] for part in parts if set(part) == {"spec"}]
     assert specs
     head = {"apiVersion": "datajoint.io/v1alpha1", "kind": "PopulateJob"}
-    jobs = [{**head, "metadata": {"name": f"part-{n}"}, "spec": SPEC | spec} for n, spec in enumerate(specs)]
+    jobs = [{**head, "metadata": {"name": f"part-{n}"}, "spec": overlaid(SPEC, spec)} for n, spec in enumerate(specs)]
     kubectl.apply(*jobs, options=[f"--namespace={namespace}", "--dry-run=server", "--validate=strict"])

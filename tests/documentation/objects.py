@@ -12,6 +12,7 @@ import jsonschema
 import yaml
 from kubernetes import client
 from populate_operator.manifest import ManifestError, load
+from populate_operator.manifest.crd import definition
 
 from .blocks import ROOT
 
@@ -39,7 +40,7 @@ def judge(text: str, title: str, folder: Path) -> Iterator[str]:
             yield from values(document)
         elif set(document) == {"spec"}:
             whole = {"apiVersion": "datajoint.io/v1alpha1", "kind": "PopulateJob", "metadata": {"name": "part"}}
-            yield from _ours(yaml.safe_dump({**whole, "spec": SPEC | document["spec"]}), folder)
+            yield from _ours(yaml.safe_dump({**whole, "spec": overlaid(SPEC, document["spec"])}), folder)
             yield from template(document["spec"])
         elif not {"apiVersion", "kind"} <= set(document):
             yield f"neither an object nor `spec:` alone nor a values.yaml: {', '.join(document)}"
@@ -49,10 +50,14 @@ def judge(text: str, title: str, folder: Path) -> Iterator[str]:
         yield from _ours(text, folder)
 
 
+def spec_fields() -> set[str]:
+    return set(definition().schema["properties"]["spec"]["properties"])
+
+
 def values(given: Mapping[str, Any]) -> Iterator[str]:
     """Over the chart's own, by its schema."""
     schema = yaml.safe_load((CHART / "values.schema.json").read_text())
-    whole = _over(yaml.safe_load((CHART / "values.yaml").read_text()), given)
+    whole = overlaid(yaml.safe_load((CHART / "values.yaml").read_text()), given)
     for error in jsonschema.Draft7Validator(schema).iter_errors(whole):
         yield f"values: {error.json_path}: {error.message}"
 
@@ -120,7 +125,7 @@ def _ours(text: str, folder: Path) -> Iterator[str]:
         yield str(error)
 
 
-def _over(under: Any, over: Any) -> Any:
+def overlaid(under: Any, over: Any) -> Any:
     if not isinstance(under, dict) or not isinstance(over, Mapping):
         return over
-    return {**under, **{name: _over(under.get(name), value) for name, value in over.items()}}
+    return {**under, **{name: overlaid(under.get(name), value) for name, value in over.items()}}

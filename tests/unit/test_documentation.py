@@ -12,6 +12,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.documentation import commands, objects, shell
 from tests.documentation.blocks import ROOT, Block, every_block, pages
@@ -21,6 +22,9 @@ PERHAPS = {"populate.yaml"}
 """The user's own manifest, under the name that it has everywhere."""
 INSTRUCTIONS = {"ARG", "COPY", "ENV", "FROM", "RUN", "USER", "WORKDIR"}
 LINK = re.compile(r"(?<!`)\[(?:[^\[\]]|\[[^\]]*\])*\]\(([^()\s]+)\)")
+SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
+NAME_ONLY = re.compile(r"(kubectl )?\w+( [\w-]+)?")
+"""A mention of a command, which need not be whole."""
 FENCED = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
 
 
@@ -107,6 +111,32 @@ def test_what_cannot_be_understood_is_found(kind: str, text: str, tmp_path: Path
     except AssertionError as error:
         found = [str(error)]
     assert found
+
+
+def spans(page: Path) -> list[str]:
+    """Code within sentences."""
+    return SPAN.findall(FENCED.sub("", page.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_within_sentences_are_understood(page: Path) -> None:
+    for span in spans(page):
+        if NAME_ONLY.fullmatch(span) is None and span.split()[0] in commands.PROGRAMS:
+            for words in shell.commands(span):
+                assert list(commands.judge(words, PERHAPS)) == [], span
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_fields_within_sentences_may_be_written_so(page: Path, tmp_path: Path) -> None:
+    fields = objects.spec_fields()
+    for span in spans(page):
+        path, colon, value = span.partition(": ")
+        names = path.removeprefix("spec.").split(".")
+        if colon and names[0] in fields:
+            inner = yaml.safe_load(value)
+            for name in reversed(names):
+                inner = {name: inner}
+            assert list(objects.judge(yaml.safe_dump({"spec": inner}), "", tmp_path)) == [], span
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
