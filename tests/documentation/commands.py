@@ -95,6 +95,15 @@ def _make(words: list[str], _: set[str]) -> Iterator[str]:
     for word in words:
         if "=" not in word and word not in targets:
             yield f"make has no target {word}"
+        if (chosen := re.match(r"ARGS=.*-k (\w+)", word)) and not _some_test_has(chosen[1]):
+            yield f"no test is called {chosen[1]}"
+
+
+def _some_test_has(name: str) -> bool:
+    files = (ROOT / "tests").rglob("test_*.py")
+    return any(
+        name in file.name or re.search(rf"^def test_\w*{name}", file.read_text(), re.MULTILINE) for file in files
+    )
 
 
 def _pip(words: list[str], _: set[str]) -> Iterator[str]:

@@ -91,6 +91,7 @@ def test_what_a_block_says_is_understood_by_what_it_is_said_to(block: Block, tmp
         ("console", "$ kubectl apply -f nowhere.yaml"),
         ("console", "$ helm upgrade --install op charts/populate-operator --set watchNamespace=lab"),
         ("console", "$ make nothing"),
+        ("console", "$ make database ARGS='-k test_of_nothing'"),
         ("console", "$ true && curl example | bash"),
         ("console", "output"),
         ("yaml", "spec: {priority: 300}"),

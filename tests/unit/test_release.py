@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import shutil
+import subprocess
 from pathlib import Path
 from types import ModuleType
 
@@ -86,6 +87,17 @@ def test_a_workflow_uses_actions_by_their_commit_and_has_no_rights_but_those_it_
     read = yaml.safe_load(text)
     assert read["permissions"] == {}
     assert all("permissions" in job for job in read["jobs"].values())
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda file: file.name)
+def test_a_workflow_s_scripts_can_be_parsed_and_fail_where_a_part_of_them_does(workflow: Path) -> None:
+    read = yaml.safe_load(workflow.read_text())
+    assert read["defaults"]["run"]["shell"] == "bash"
+    scripts = [step["run"] for job in read["jobs"].values() for step in job["steps"] if "run" in step]
+    assert scripts
+    for script in scripts:
+        assert "${{" not in script, "what comes from outside is handed to a script in its environment"
+        subprocess.run(["bash", "-n"], input=script, text=True, check=True)
 
 
 def test_a_workflow_calls_targets_that_there_are() -> None:
