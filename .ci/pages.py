@@ -7,6 +7,7 @@ where `extra.repository` says where that is, and is plain text else. One that le
 import json
 import posixpath
 import re
+import sys
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
@@ -18,7 +19,10 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "bench" / "results" / "latest.json"
+sys.path.insert(0, str(ROOT))
+
+from bench.report import RESULTS, Figure  # noqa: E402
+
 ELSEWHERE = {
     "bench/README.md": "benchmarks.md",
     "charts/populate-operator/README.md": "chart.md",
@@ -72,15 +76,16 @@ def _link(label: str, target: str, lies: str, name: str, repository: str) -> str
 
 def figures(names: list[str]) -> str:
     """The recorded figures whose names match one of these patterns, as a table."""
-    found = [row for row in json.loads(RESULTS.read_text()) if any(fnmatch(row["name"], name) for name in names)]
+    recorded = [Figure(**row) for row in json.loads((RESULTS / "latest.json").read_text())]
+    found = [figure for figure in recorded if any(fnmatch(figure.name, name) for name in names)]
     return "\n".join(_table(found)) if found else "*Not in the last recording.*"
 
 
-def _table(rows: list[dict[str, Any]]) -> Iterator[str]:
+def _table(figures: list[Figure]) -> Iterator[str]:
     yield "| figure | database | workers | here | beside it | limit |"
     yield "|---|---|---|---|---|---|"
-    for row in rows:
-        beside = "" if row["peer"] is None else f"{row['peer']:.4g}"
-        limit = row["limit"] + ("" if row["peer"] is None else " (ratio)")
-        cells = (f"`{row['name']}`", row["backend"], row["workers"] or "", f"{row['ours']:.4g}", beside, limit)
+    for figure in figures:
+        beside, ratio = ("", "") if figure.peer is None else (f"{figure.peer:.4g}", f"ratio {figure.ratio:.3g} ")
+        limit = f"{ratio}{figure.limit}" + ("" if figure.holds else " **missed**")
+        cells = (f"`{figure.name}`", figure.backend, figure.workers or "", f"{figure.ours:.4g}", beside, limit)
         yield f"| {' | '.join(map(str, cells))} |"
