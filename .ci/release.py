@@ -60,15 +60,13 @@ def disagreements(root: Path, tag: str) -> Iterator[str]:
 def notes(root: Path, version: str) -> str:
     """The changelog's section of the version, or of what is unreleased where it has none."""
     text = (root / "CHANGELOG.md").read_text()
-    found = list(SECTION.finditer(text))
-    for at, section in enumerate(found):
-        if section["version"] in (version, "Unreleased") and text[section.end() : _begin(found, at + 1, text)].strip():
-            return text[section.end() : _begin(found, at + 1, text)].strip() + "\n"
-    raise SystemExit(f"CHANGELOG.md says nothing of {version}")
-
-
-def _begin(found: list[re.Match[str]], at: int, text: str) -> int:
-    return found[at].start() if at < len(found) else len(text)
+    heads = list(SECTION.finditer(text))
+    ends = [head.start() for head in heads[1:]] + [len(text)]
+    said = {head["version"]: text[head.end() : end].strip() for head, end in zip(heads, ends, strict=True)}
+    found = said.get(version) or said.get("Unreleased")
+    if not found:
+        raise SystemExit(f"CHANGELOG.md says nothing of {version}")
+    return f"{found}\n"
 
 
 def chart(image: str, folder: Path) -> Path:

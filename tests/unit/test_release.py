@@ -72,11 +72,12 @@ def test_a_candidate_is_the_same_version_in_python_and_in_the_chart(project: Pat
 
 
 def test_the_notes_are_the_section_of_the_version(project: Path) -> None:
-    (project / "CHANGELOG.md").write_text(
-        "# Changelog\n\n## [Unreleased]\n\n## [2.0.0] - 2026-12-01\n\n- New.\n\n## [1.0.0] - 2026-11-01\n\n- Old.\n"
+    sections = (
+        "## [Unreleased]\n\n- To come.\n\n## [2.0.0] - 2026-12-01\n\n- New.\n\n## [1.0.0] - 2026-11-01\n\n- Old.\n"
     )
-    assert release.notes(project, "2.0.0") == "- New.\n"
-    assert release.notes(project, "1.0.0") == "- Old.\n"
+    (project / "CHANGELOG.md").write_text(f"# Changelog\n\n{sections}")
+    told = {version: release.notes(project, version) for version in ("2.0.0", "1.0.0", "3.0.0")}
+    assert told == {"2.0.0": "- New.\n", "1.0.0": "- Old.\n", "3.0.0": "- To come.\n"}
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda file: file.name)
