@@ -77,9 +77,7 @@ def chart(image: str, folder: Path) -> Path:
     with tempfile.TemporaryDirectory() as scratch:
         copy = Path(scratch) / CHART.name
         shutil.copytree(ROOT / CHART, copy)
-        values = (copy / "values.yaml").read_text()
-        values = _set(values, "repository: populate-operator", f"repository: {named['repository']}")
-        (copy / "values.yaml").write_text(_set(values, 'digest: ""', f"digest: {named['digest']}"))
+        (copy / "values.yaml").write_text(with_image((copy / "values.yaml").read_text(), **named.groupdict()))
         _run(_helm(), "lint", "--strict", copy)
         rendered = _run(_helm(), "template", "release", copy, f"--kube-version={_oldest_kubernetes()}")
         if image.split("@")[1] not in rendered:
@@ -93,10 +91,14 @@ def _oldest_kubernetes() -> str:
     return str(re.findall(r"[\d.]+", asked)[0])
 
 
-def _set(values: str, before: str, after: str) -> str:
-    if values.count(before) != 1:
-        raise SystemExit(f"values.yaml must have `{before}` once")
-    return values.replace(before, after)
+def with_image(values: str, repository: str, digest: str) -> str:
+    """The chart's values, comments and all, with another image."""
+    given = {"repository: populate-operator": f"repository: {repository}", 'digest: ""': f"digest: {digest}"}
+    for before, after in given.items():
+        if values.count(before) != 1:
+            raise SystemExit(f"values.yaml must have `{before}` once")
+        values = values.replace(before, after)
+    return values
 
 
 def check(repository: str) -> None:

@@ -80,6 +80,14 @@ def test_the_notes_are_the_section_of_the_version(project: Path) -> None:
     assert told == {"2.0.0": "- New.\n", "1.0.0": "- Old.\n", "3.0.0": "- To come.\n"}
 
 
+def test_the_chart_that_is_published_names_its_image_by_digest() -> None:
+    digest = f"sha256:{64 * 'a'}"
+    own = (ROOT / "charts/populate-operator/values.yaml").read_text()
+    values = yaml.safe_load(release.with_image(own, "registry.example/operator", digest))
+    image = {**yaml.safe_load(own)["image"], "repository": "registry.example/operator", "digest": digest}
+    assert values == {**yaml.safe_load(own), "image": image}
+
+
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda file: file.name)
 def test_a_workflow_uses_actions_by_their_commit_and_has_no_rights_but_those_it_names(workflow: Path) -> None:
     text = workflow.read_text()
