@@ -111,15 +111,14 @@ def _pip(words: list[str], _: set[str]) -> Iterator[str]:
     if words[0] != "install":
         yield f"pip {words[0]} is not known here"
     for word in words[1:]:
-        where, _, names = word.partition("[")
+        where, _bracket, names = word.partition("[")
         if where.startswith("-"):
             continue
         if not (ROOT / where / "pyproject.toml").exists():
             yield f"nothing to install in {where}"
         elif where == ".":
-            yield from (
-                f"there is no extra {name}" for name in names.rstrip("]").split(",") if name and name not in extras
-            )
+            asked = filter(None, names.rstrip("]").split(","))
+            yield from (f"there is no extra {name}" for name in asked if name not in extras)
 
 
 def _python(words: list[str], files: set[str]) -> Iterator[str]:

@@ -21,7 +21,8 @@ class Typed:
 
 def typed(text: str) -> Iterator[Typed]:
     """Raises AssertionError where a block begins with output."""
-    command, shown, goes_on = "", [], False
+    command, goes_on = "", False
+    shown: list[str] = []
     for line in text.splitlines():
         if goes_on:
             command += line + "\n"
