@@ -12,7 +12,7 @@ from populate_operator.spec import Spec
 
 from tests.unit.planning import DOCUMENT, NOW, ONCE, SPEC, a_problem, a_tally, host, seen, workers
 
-SUSPENDED = replace(SPEC, suspend=True)
+SUSPENDED, ONCE_SUSPENDED = replace(SPEC, suspend=True), replace(ONCE, suspend=True)
 
 
 def judged(spec: Spec = SPEC, outcome: Outcome | None = None, **fields: Any) -> dict[str, Condition]:
@@ -45,6 +45,18 @@ BASE = {
         ),
         (ONCE, Outcome.COMPLETE, {}, {"Ready": "True Complete", "Complete": "True Complete"}),
         (SUSPENDED, None, {"tally": a_tally(pending=9)}, {"Ready": "True Suspended", "Suspended": "True Suspended"}),
+        (
+            ONCE_SUSPENDED,
+            None,
+            {"tally": a_tally(pending=9)},
+            {"Ready": "False Suspended", "Reconciling": "True Suspended", "Suspended": "True Suspended"},
+        ),
+        (
+            ONCE_SUSPENDED,
+            Outcome.COMPLETE,
+            {},
+            {"Ready": "True Complete", "Complete": "True Complete", "Suspended": "True Suspended"},
+        ),
         (SPEC, None, {"refresh": None}, {"Ready": "False Refreshing", "Reconciling": "True Refreshing"}),
         (SPEC, None, {"generation": 2}, {"Ready": "False Resolving", "Reconciling": "True Resolving"}),
         (

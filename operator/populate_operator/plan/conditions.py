@@ -58,7 +58,8 @@ def _ready(spec: Spec, seen: Observation, outcome: Outcome | None) -> Condition:
     if seen.resolved is None or seen.resolved.generation != seen.generation:
         return Condition("Ready", False, "Resolving", "the worker image is asked what the spec means")
     if spec.suspend:
-        return Condition("Ready", True, "Suspended", "suspended: no worker runs")
+        # Of mode Once, Ready is what others wait for: that its keys are made.
+        return Condition("Ready", spec.mode != "Once", "Suspended", "suspended: no worker runs")
     return _working(spec, seen)
 
 
