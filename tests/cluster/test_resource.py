@@ -11,6 +11,7 @@ import yaml
 from populate_operator.spec import PopulateJob
 
 from tests.unit.manifest_text import a_job, read
+from tests.unit.states import UNSEEN
 from tests.unit.test_manifest_rules import BROKEN, KEPT
 
 from . import Kubectl, Refused
@@ -99,8 +100,13 @@ def test_status_is_written_apart_from_the_rest(within: Namespaced) -> None:
     within.set_status(pending=8, nonsense=1)
     within.apply(a_job(priority=3) + "status: {pending: 9}\n")
     job = within.get()
-    assert job["status"] == {"pending": 8}
+    assert job["status"] == {"observedGeneration": -1, "pending": 8}
     assert job["metadata"]["generation"] == 2
+
+
+def test_a_status_that_nobody_has_written_is_about_no_generation(within: Namespaced) -> None:
+    within.apply(a_job())
+    assert within.get()["status"] == UNSEEN
 
 
 def test_a_condition_can_be_waited_for(within: Namespaced) -> None:

@@ -1,0 +1,106 @@
+"""PopulateJobs with the statuses that the plan gives them: each state by name, and all that can be combined."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from populate_jobs import ErrorGroup
+from populate_operator.plan import Previous, Problem, Queue, Upstream
+from populate_operator.plan.completion import Outcome
+from populate_operator.spec import Spec
+
+from tests.unit.planning import ONCE, SPEC, a_problem, a_refresh, a_tally, host, plan_of, seen, workers
+
+UNSEEN = {"observedGeneration": -1}
+"""The definition's default: what the API server shows of a status that nobody has written."""
+SUSPENDED, ONCE_SUSPENDED = replace(SPEC, suspend=True), replace(ONCE, suspend=True)
+_UNRESOLVED: dict[str, Any] = {"resolved": None, "queue": None, "tally": None, "refresh": None}
+_FAILED = (ErrorGroup("…", 2, "ValueError: too few beats", {"recording": 7}),)
+_BUSY: dict[str, Any] = {
+    "refresh": a_refresh(total=120, done=30, pending=90),
+    "tally": a_tally(pending=75, reserved=4),
+    "queue": Queue(75, {host("a"): 4}),
+    "workers": workers("a", "b"),
+    "replicas": 2,
+}
+_DONE: dict[str, Any] = {"refresh": a_refresh(total=120, done=120)}
+_ERRORS: dict[str, Any] = {
+    "refresh": a_refresh(total=120, done=118, error=2),
+    "tally": replace(a_tally(error=2), errors=_FAILED),
+}
+
+
+@dataclass(frozen=True)
+class State:
+    spec: Spec = SPEC
+    seen: Mapping[str, Any] = field(default_factory=dict)
+    """Of the observation, what differs from `planning.seen`."""
+    before: Outcome | None = None
+
+    def status(self) -> dict[str, Any]:
+        over = [{"type": self.before.value, "status": "True", "reason": "Over"}] if self.before else []
+        times = {"lastTransitionTime": "2026-03-01T11:00:00Z"}
+        previous = Previous({"conditions": [{**condition, **times} for condition in over]})
+        return {**plan_of(self.spec, seen(**self.seen), previous).status}
+
+
+STATES = {
+    "resolving": State(seen=_UNRESOLVED),
+    "refreshing": State(seen={"tally": None, "refresh": None}),
+    "populating": State(seen=_BUSY),
+    "populating-with-errors": State(seen={**_BUSY, "tally": replace(a_tally(pending=7, error=2), errors=_FAILED)}),
+    "up-to-date": State(seen=_DONE),
+    "suspended": State(SUSPENDED, _BUSY),
+    "once-populating": State(ONCE, _BUSY),
+    "once-waiting-for-upstream": State(ONCE, {"upstream": Upstream(busy=True)}),
+    "once-suspended": State(ONCE_SUSPENDED, _BUSY),
+    "once-complete": State(ONCE, _DONE),
+    "once-failed": State(ONCE, _ERRORS),
+    "table-not-found": State(seen={**_UNRESOLVED, "refusal": a_problem("TableNotFound", lasting=True)}),
+    "database-unreachable": State(seen={**_BUSY, "queue": None, "database": a_problem("DatabaseUnreachable")}),
+    "login-refused": State(seen={"queue": None, "database": a_problem("LoginRefused", lasting=True)}),
+    "table-missing": State(seen={"database": a_problem("TableMissing")}),
+    "refresh-failing": State(seen={"refresh_problem": a_problem("StatementFailed")}),
+    "workers-failing": State(seen={**_BUSY, "worker_problem": a_problem("WorkersFailing", lasting=True)}),
+}
+
+
+def populate_job(state: State, generation: int = 1) -> dict[str, Any]:
+    """As the API server has it, with metadata.generation; the status is about generation 1 unless `seen` says else."""
+    return {**manifest(state.spec, generation), "status": state.status()}
+
+
+def manifest(spec: Spec, generation: int = 1) -> dict[str, Any]:
+    return {
+        "apiVersion": "datajoint.io/v1alpha1",
+        "kind": "PopulateJob",
+        "metadata": {"name": "heart-rate", "namespace": "lab", "generation": generation},
+        "spec": {
+            "table": spec.table,
+            "mode": spec.mode,
+            "suspend": spec.suspend,
+            "worker": {"image": "registry.example/cardio:1.4"},
+        },
+    }
+
+
+def every_state() -> Iterator[State]:
+    """What can be seen and asked for, each with each: those that cannot happen too."""
+    problems: tuple[Problem | None, ...] = (None, a_problem("Passing"), a_problem("Lasting", lasting=True))
+    choices: dict[str, tuple[Any, ...]] = {
+        "refusal": problems,
+        "database": (*problems, a_problem("TableMissing")),
+        "worker_problem": problems,
+        "refresh_problem": problems,
+        "tally": (None, a_tally(), a_tally(pending=3), a_tally(error=2)),
+        "refresh": (None, a_refresh()),
+        "generation": (1, 2),
+        "upstream": (Upstream(), Upstream(busy=True)),
+    }
+    for spec, before in itertools.product((SPEC, SUSPENDED, ONCE, ONCE_SUSPENDED), (None, *Outcome)):
+        if before is None or spec.mode == "Once":
+            for values in itertools.product(*choices.values()):
+                yield State(spec, dict(zip(choices, values, strict=True)), before)
