@@ -16,6 +16,7 @@ from populate_operator.plan.metav1 import timestamp
 
 from tests.unit.kube import job, resource
 from tests.unit.planning import DOCUMENT, NOW, SPEC, a_problem, a_refresh, a_tally, plan_of, seen
+from tests.unit.states import UNSEEN
 
 _SCRIPT = """\
 #!/bin/sh
@@ -85,7 +86,7 @@ def working(ends_in_minutes: float = 12.5) -> dict[str, Any]:
 
 def waiting() -> dict[str, Any]:
     """No operator has seen it yet."""
-    return _resource("summary", "lab", {})
+    return _resource("summary", "lab", UNSEEN)
 
 
 def finished() -> dict[str, Any]:

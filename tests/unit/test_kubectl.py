@@ -181,6 +181,12 @@ def test_errors_are_named_by_annotations_and_an_earlier_limit_is_taken_away(
     assert annotations[names.MATCH] == match
 
 
+def test_what_is_set_is_not_set_as_kubectl_whose_fields_flux_takes_back(kubectl: FakeKubectl) -> None:
+    assert main(["suspend", "heart-rate"]) == 0
+    (words,) = (words for words in kubectl.asked if "patch" in words)
+    assert "--field-manager=populate" in words
+
+
 def test_each_refresh_is_another_value(kubectl: FakeKubectl) -> None:
     assert main(["refresh", "heart-rate", "trace"]) == 0
     assert main(["refresh", "heart-rate"]) == 0

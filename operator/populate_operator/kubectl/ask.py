@@ -19,6 +19,8 @@ Object = Mapping[str, Any]
 
 RESOURCE = f"populatejobs.{GROUP}"
 
+_MANAGER = "--field-manager=populate"
+"""Flux takes back what managers have set whose names begin with kubectl, also where Git does not have it."""
 _OWN_LOG = re.compile(r"[EWI]\d{4} \d\d:")
 """Begins lines that kubectl logs by the way, again and again where a cluster is away; what it says comes after."""
 
@@ -63,4 +65,5 @@ class Kubectl:
     def merge(self, job: Object, patch: Object) -> None:
         """Raises Refused."""
         there = Kubectl(self.context, job["metadata"]["namespace"])
-        there("patch", RESOURCE, job["metadata"]["name"], "--type=merge", f"--patch={json.dumps(patch)}")
+        options = ("--type=merge", _MANAGER, f"--patch={json.dumps(patch)}")
+        there("patch", RESOURCE, job["metadata"]["name"], *options)
