@@ -50,7 +50,7 @@ def kstatus(*objects: Object) -> list[Object]:
 
 
 def _judge(*arguments: str, objects: Sequence[Object]) -> list[Object]:
-    program = [golang.program("judge"), *arguments]
+    program = [str(golang.program("judge")), *arguments]
     done = subprocess.run(program, input=json.dumps(objects), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     answers: list[Object] = json.loads(done.stdout)
