@@ -112,7 +112,8 @@ def test_a_status_that_nobody_has_written_is_about_no_generation(within: Namespa
 def test_a_condition_can_be_waited_for(within: Namespaced) -> None:
     within.apply(a_job(mode="Once"))
     complete = {"type": "Complete", "status": "True", "reason": "AllKeysMade", "message": "Done."}
-    within.set_status(conditions=[{**complete, "lastTransitionTime": "2026-01-01T00:00:00Z"}])
+    at = {"lastTransitionTime": "2026-01-01T00:00:00Z"}
+    within.set_status(observedGeneration=1, conditions=[{**complete, **at}])
     assert "condition met" in within("wait", "pj/job", "--for=condition=Complete", "--timeout=10s")
 
 
@@ -182,6 +183,7 @@ def test_a_name_of_52_characters_may_be_generated(within: Namespaced) -> None:
 @pytest.mark.parametrize("options", [(), ("--server-side",)], ids=["client", "server"])
 def test_applied_again_nothing_changes(within: Namespaced, options: tuple[str, ...]) -> None:
     within.apply(DEMO.read_text(), *options)
+    within.apply(DEMO.read_text(), *options)  # stores the default of a status that nobody has written
     before = within("get", "pj", "--output=jsonpath={.items[*].metadata.resourceVersion}")
     within.apply(DEMO.read_text(), *options)
     assert within("get", "pj", "--output=jsonpath={.items[*].metadata.resourceVersion}") == before
