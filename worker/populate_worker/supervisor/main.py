@@ -52,9 +52,7 @@ def run(options: Options) -> ExitCode:
         environment=lambda: _environment(options),
         write=_writer(lambda: supervisor.stop()),
     )
-    supervisor.metrics.watch(
-        "populate_last_heartbeat_timestamp_seconds", "When the loop last turned.", lambda: _wall(loop)
-    )
+    supervisor.metrics.watch("populate_last_heartbeat_timestamp_seconds", lambda: _wall(loop))
     with contextlib.closing(supervisor), signals() as told, _served(options, loop, supervisor):
         loop.on_readable(told, lambda: supervisor.told(os.read(told, 4096)), urgent=True)
         loop.run(supervisor.advance)

@@ -284,9 +284,9 @@ class Supervisor:
 
     def _show_metrics(self) -> None:
         watch = self.metrics.watch
-        watch("populate_reserved", "Keys held by this worker.", lambda: len(self._hand) + self._settlement.open)
-        watch("populate_runners", "Runner processes.", lambda: len(self._crew))
-        watch("populate_running", "Keys being made.", lambda: sum(r.running is not None for r in self._crew))
+        watch("populate_reserved", lambda: len(self._hand) + self._settlement.open)
+        watch("populate_runners", lambda: len(self._crew))
+        watch("populate_running", lambda: sum(runner.running is not None for runner in self._crew))
 
     def close(self) -> None:
         """Leaves nothing running."""
