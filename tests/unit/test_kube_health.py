@@ -13,6 +13,7 @@ from populate_operator.kube import controller
 from populate_operator.kube.api import Cluster
 from populate_operator.kube.controller import Controller, Options
 from populate_operator.kube.health import STALLED_SECONDS, Pulse, served
+from populate_operator.kube.metrics import Metrics
 
 from tests.clock import Clock
 from tests.servers.host import PATIENCE, free_port
@@ -85,7 +86,7 @@ def test_the_pulse_stops_when_the_loop_hangs(quick: None, monkeypatch: pytest.Mo
 async def with_controller(scenario: Callable[[Clock, Pulse, Silent], Awaitable[None]]) -> None:
     clock = Clock(0.0)
     pulse, cluster = Pulse(clock.monotonic), Silent()
-    running = asyncio.ensure_future(Controller(cluster, Options((), "here", "me"), pulse).run())
+    running = asyncio.ensure_future(Controller(cluster, Options((), "here", "me"), pulse, Metrics(pulse)).run())
     await scenario(clock, pulse, cluster)
     assert not running.done()
     running.cancel()

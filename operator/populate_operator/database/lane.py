@@ -53,6 +53,12 @@ class Lane:
         self._tasks.put((future, task))
         return future
 
+    @property
+    def is_up(self) -> bool | None:
+        """Whether the server answered the last task, if only by a refusal; None before the first."""
+        told = [track.is_up for track in self._tracks if track.is_up is not None]
+        return any(told) if told else None
+
     def keep_time(self, clock: float) -> None:
         """Ends what takes too long; to be called now and then, with the monotonic time."""
         for track in self._tracks:
@@ -82,6 +88,7 @@ class Track:
             connect, settings, name=name, statement_seconds=limits.task + GRACE_SECONDS, lock_seconds=limits.lock
         )
         self._connection: Connection | None = None
+        self.is_up: bool | None = None
         self._tasks = tasks
         self._started: float | None = None
         self._ended_after = 0.0
@@ -133,6 +140,7 @@ class Track:
         was_ended = self._finish()
         if was_ended or isinstance(error, DatabaseUnreachable):
             self._disconnect()
+        self.is_up = was_ended or self._connection is not None
         if error is None:
             future.set_result(result)
         else:

@@ -100,7 +100,7 @@ class Answers:
     def _was_answered(self, said: ResolveDocument | PopulateError, about: str) -> None:
         assert self._login is not None
         if isinstance(said, PopulateError):
-            self.refusal = question.refusal(said, self.refusal, tasks.now())
+            self._refuse(said)
             return
         address = relocation.address(self._login.settings)
         answer = assignments.Answer(said, about, tasks.now(), address)
@@ -114,8 +114,7 @@ class Answers:
 
         def looked(holds_rows: bool) -> None:
             if holds_rows:
-                refused = relocation.refusal(kept, answer.document, self._secret)
-                self.refusal = question.refusal(refused, self.refusal, tasks.now())
+                self._refuse(relocation.refusal(kept, answer.document, self._secret))
             else:
                 self._keep(answer)
 
@@ -124,6 +123,10 @@ class Answers:
 
         task = functools.partial(tasks.holds_rows, document=answer.document)
         self._flight.start(_LOOK, functools.partial(login.observe.submit, task), looked, failed)
+
+    def _refuse(self, error: PopulateError) -> None:
+        self.refusal = question.refusal(error, self.refusal, tasks.now())
+        self._place.metrics.not_resolved(self._owner, error)
 
     def _keep(self, answer: assignments.Answer) -> None:
         self._kept, self.refusal = answer, None

@@ -20,6 +20,7 @@ from populate_operator.plan.share import share
 
 from .api import CHILDREN, Cluster, ClusterError, Object
 from .health import Pulse
+from .metrics import Metrics
 from .place import Place
 from .populating import Populating
 from .secrets import Secrets
@@ -56,15 +57,17 @@ class Options:
 
 
 class Controller:
-    def __init__(self, cluster: Cluster, options: Options, pulse: Pulse) -> None:
+    def __init__(self, cluster: Cluster, options: Options, pulse: Pulse, metrics: Metrics) -> None:
         self._cluster = cluster
         self._options = options
         self._pulse = pulse
+        self._metrics = metrics
         self._loop = asyncio.get_running_loop()
         self._woken = asyncio.Event()
         self._store = Store()
-        secrets = Secrets(cluster, self._ring, self._secret_changed)
-        self._place = Place(cluster, self._store, secrets, options.installation, options.reporter, self.wake)
+        secrets = Secrets(cluster, self._ring, self._secret_changed, metrics)
+        own = options.installation, options.reporter
+        self._place = Place(cluster, self._store, secrets, *own, self.wake, metrics)
         self._jobs: dict[Owner, Populating] = {}
         self._due: dict[Owner, float] = {}
         """Monotonic time of each PopulateJob's next turn."""
@@ -102,13 +105,14 @@ class Controller:
         try:
             while not listing.done():
                 if self._listed:
-                    self._turn()
+                    with self._metrics.turn.time():
+                        self._turn()
                 self._pulse.beat()
                 await self._rest()
             listing.result()
         finally:
             listing.cancel()
-            self._place.secrets.close_all_but(())
+            self._place.secrets.keep_only((), ())
 
     # What is done
 
@@ -144,6 +148,7 @@ class Controller:
     def _act(self, job: Populating, replicas: int | None, now: datetime) -> None:
         assert job.plan is not None
         job.act(job.plan.replicas if replicas is None else replicas, now)
+        self._metrics.planned(job.owner, job.plan.status)
         self._call_again(job.owner, job.next_look)
 
     def _shared(self, asking: Sequence[Populating]) -> dict[Owner, int]:
@@ -176,6 +181,7 @@ class Controller:
             return step()
         except Exception:
             log.exception("%s/%s", *owner)
+            self._metrics.fault()
             self._call_again(owner, AFTER_A_FAULT)
             return None
 
@@ -206,7 +212,7 @@ class Controller:
 
     def _secret_changed(self, namespace: str, name: str) -> None:
         for job in self._jobs.values():
-            if job.owner[0] == namespace and job.job.spec.database.secret_ref.name == name:
+            if job.secret == (namespace, name):
                 self._mark(job.owner)
 
     def _update(self, owner: Owner, seen: Object) -> None:
@@ -219,6 +225,7 @@ class Controller:
         for known in (self._resources, self._jobs, self._due, self._turned):
             known.pop(owner, None)
         self._lineage.drop(owner)
+        self._metrics.forget(owner)
 
     # Listing
 
@@ -239,7 +246,11 @@ class Controller:
         while True:
             await self._list_until_done()
             await asyncio.sleep(LIST_EVERY)
-            self._place.secrets.close_all_but([job.login for job in self._jobs.values() if job.login])
+            self._forget_secrets()
+
+    def _forget_secrets(self) -> None:
+        logins = [job.login for job in self._jobs.values() if job.login]
+        self._place.secrets.keep_only({job.secret for job in self._jobs.values()}, logins)
 
     async def _list(self) -> None:
         self._store.begin_listing()

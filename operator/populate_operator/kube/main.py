@@ -49,8 +49,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--liveness", default="http://0.0.0.0:8080/healthz", metavar="URL", help="where to serve it (%(default)s)"
     )
+    parser.add_argument("--metrics", type=_address, metavar="HOST:PORT", help="where to serve Prometheus (nowhere)")
     parser.add_argument("--verbose", action="store_true", help="log requests that fail, too")
     return parser
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not (host and port.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT")
+    return host, int(port)
 
 
 def _lease(text: str) -> tuple[str, str]:

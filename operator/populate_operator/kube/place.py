@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .api import Cluster
+from .metrics import Metrics
 from .secrets import Secrets
 from .store import Owner, Store
 
@@ -21,3 +22,4 @@ class Place:
     """Who the events are from: this pod's name."""
     wake: Callable[[Owner], None]
     """Callable from any thread: this PopulateJob has something to collect."""
+    metrics: Metrics

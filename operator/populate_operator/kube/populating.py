@@ -73,17 +73,30 @@ class Populating:
         # The same one while it says the same: what was made of it need not be made again.
         self.job = self.job if job == self.job else job
 
+    @property
+    def secret(self) -> tuple[str, str]:
+        """Namespace and name."""
+        return self.owner[0], self.job.spec.database.secret_ref.name
+
     # Seeing
 
     def collect(self, now: datetime) -> None:
         """Takes in what came back since the last time."""
         before = self.document
-        self._flight.collect()
+        self._land()
         self._log_in(now)
         self._answers.read(self.job)
         if self.keeper is not None and self.document is not before:
             self.keeper.forgive()
         self.crew.look(now)
+
+    def _land(self) -> None:
+        """A check that found nothing to refresh does not come this way."""
+        keeper = self.keeper
+        before = keeper.refreshed if keeper else None
+        self._flight.collect()
+        if keeper is not None and keeper.refreshed is not None and keeper.refreshed is not before:
+            self._place.metrics.refreshed(self.owner, keeper.refreshed)
 
     def sees(self) -> bool:
         """Whether enough is known to plan by; after a restart, the Secret and the queue are looked at first."""
@@ -239,7 +252,7 @@ class Populating:
 
     def _log_in(self, now: datetime) -> None:
         """With what the Secret says now; a new login takes the old one's place at once."""
-        found = self._place.secrets.login(self.owner[0], self.job.spec.database.secret_ref.name)
+        found = self._place.secrets.login(*self.secret)
         if isinstance(found, PopulateError):
             self._no_login = Problem("SecretUnusable", str(found), now, 1, lasting=True)
         if not isinstance(found, Login):

@@ -39,6 +39,7 @@ class Report:
 
         def done(_: object) -> None:
             self.written = wanted
+            self._place.metrics.wrote_status(self._owner)
 
         self._errands.run("status", merge, done)
 

@@ -16,11 +16,12 @@ from typing import Any
 import kopf
 from populate_jobs.errors import PopulateError
 
-from . import handlers
+from . import handlers, metrics
 from .api import Cluster, ClusterError, always, connect
 from .controller import Controller, Options
 from .election import Election
 from .health import Pulse, served
+from .metrics import Metrics
 
 ID_CHARACTERS = 8
 TRY_AGAIN_EVERY = 3.0
@@ -32,12 +33,14 @@ log = logging.getLogger(__name__)
 async def run(args: Namespace) -> None:
     """Until SIGTERM or SIGINT; raises what went wrong for good."""
     stop, pulse = asyncio.Event(), Pulse()
+    told = Metrics(pulse)
     _heed(stop)
-    async with served(args.liveness, pulse):
-        if args.leader_election is None:
-            await _first(stop.wait(), _work(args, stop, pulse, always))
-        else:
-            await _work_while_leading(args, stop, pulse)
+    with metrics.served(args.metrics, told):
+        async with served(args.liveness, pulse):
+            if args.leader_election is None:
+                await _first(stop.wait(), _work(args, stop, pulse, told, always))
+            else:
+                await _work_while_leading(args, stop, pulse, told)
 
 
 def _heed(stop: asyncio.Event) -> None:
@@ -45,7 +48,7 @@ def _heed(stop: asyncio.Event) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
 
-async def _work_while_leading(args: Namespace, stop: asyncio.Event, pulse: Pulse) -> None:
+async def _work_while_leading(args: Namespace, stop: asyncio.Event, pulse: Pulse, told: Metrics) -> None:
     cluster = await connect()
     # A container that is started again in its pod goes on where the one before was: that one is dead.
     me = os.environ.get("POD_NAME") or f"{platform.node()}-{uuid.uuid4().hex[:8]}"
@@ -53,7 +56,8 @@ async def _work_while_leading(args: Namespace, stop: asyncio.Event, pulse: Pulse
     try:
         await _first(stop.wait(), election.win())
         if election.leads:
-            await _first(stop.wait(), _work(args, stop, pulse, lambda: election.leads), _end_when_lost(election))
+            work = _work(args, stop, pulse, told, lambda: election.leads)
+            await _first(stop.wait(), work, _end_when_lost(election))
     finally:
         await election.release()
         await cluster.close()
@@ -66,7 +70,10 @@ async def _end_when_lost(election: Election) -> None:
     os._exit(LOST_STATUS)
 
 
-async def _work(args: Namespace, stop: asyncio.Event, pulse: Pulse, may_write: Callable[[], bool]) -> None:
+async def _work(
+    args: Namespace, stop: asyncio.Event, pulse: Pulse, told: Metrics, may_write: Callable[[], bool]
+) -> None:
+    told.leads()
     cluster = await connect(may_write=may_write)
     try:
         options = Options(
@@ -75,7 +82,7 @@ async def _work(args: Namespace, stop: asyncio.Event, pulse: Pulse, may_write: C
             reporter=os.environ.get("POD_NAME") or platform.node(),
             max_workers_per_database=args.max_workers_per_database,
         )
-        controller = Controller(cluster, options, pulse)
+        controller = Controller(cluster, options, pulse, told)
         await _first(controller.run(), _watch(controller, options, stop))
     finally:
         await cluster.close()

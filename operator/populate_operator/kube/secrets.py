@@ -17,6 +17,7 @@ from populate_operator.database.flight import Flight
 from populate_operator.database.login import Login
 
 from .api import Cluster, Object
+from .metrics import Metrics
 
 READ_EVERY = 10.0
 """Seconds after which a Secret that is in use is read again."""
@@ -26,14 +27,19 @@ READ_EVERY = 10.0
 class Known:
     read_at: float = -READ_EVERY
     found: DatabaseSettings | PopulateError | None = None
+    up: bool | None = None
+    """As Prometheus was told last."""
 
 
 class Secrets:
-    def __init__(self, cluster: Cluster, landed: Callable[[], None], changed: Callable[[str, str], None]) -> None:
+    def __init__(
+        self, cluster: Cluster, landed: Callable[[], None], changed: Callable[[str, str], None], metrics: Metrics
+    ) -> None:
         """`changed` is called with namespace and name of a Secret that says something else than before."""
         self._cluster = cluster
         self._changed = changed
         self._landed = landed
+        self._metrics = metrics
         self._flight = Flight(landed)
         self._known: dict[tuple[str, str], Known] = {}
         self._logins: dict[tuple[str, DatabaseSettings], Login] = {}
@@ -55,6 +61,10 @@ class Secrets:
         self._flight.collect()
         for login in self._logins.values():
             login.rounds.collect()
+        for secret, known in self._known.items():
+            if (up := self._is_up(secret[0], known)) is not known.up:
+                known.up = up
+                self._metrics.database(*secret, up)
 
     def go(self, clock: float) -> float:
         """Sends what was gathered for the rounds; the monotonic time of the next one."""
@@ -62,11 +72,22 @@ class Secrets:
             login.go(clock)
         return min((login.rounds.next_at for login in self._logins.values()), default=math.inf)
 
-    def close_all_but(self, used: Collection[Login]) -> None:
+    def keep_only(self, named: Collection[tuple[str, str]], used: Collection[Login]) -> None:
+        """The Secrets, by namespace and name, that are still named, and the logins that are still used."""
+        for secret in self._known.keys() - set(named):
+            del self._known[secret]
+            self._metrics.database(*secret, None)
         for key, login in list(self._logins.items()):
             if login not in used:
                 del self._logins[key]
                 login.close(0.0)
+
+    def _is_up(self, namespace: str, known: Known) -> bool | None:
+        """None until that is known."""
+        if isinstance(known.found, PopulateError):
+            return False
+        login = self._logins.get((namespace, known.found)) if known.found else None
+        return login.observe.is_up if login else None
 
     def _read(self, namespace: str, name: str, known: Known) -> None:
         def done(secret: Object | None) -> None:
