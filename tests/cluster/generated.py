@@ -1,9 +1,11 @@
-"""python -m tests.cluster.generated: writes anew what is made from the definition, the chart and its comments."""
+"""python -m tests.cluster.generated: writes anew what is made from definition, chart and metrics."""
 
 import os
 import re
 from collections.abc import Callable
 from pathlib import Path
+
+from tests import metrics
 
 from . import argocd, golang
 from .installation import CHART, DEFINITION, ROOT
@@ -47,6 +49,7 @@ GENERATED: dict[Path, Callable[[], str]] = {
     ROOT / "deploy" / "operator.yaml": _manifests,
     GOLDEN / "every-value.yaml": _every_value,
     **argocd.GENERATED,
+    metrics.PAGE: metrics.page,
 }
 
 if __name__ == "__main__":

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import re
 import time
+from collections.abc import Iterator
 from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -22,10 +24,12 @@ from populate_operator.kube.secrets import Secrets
 from prometheus_client import generate_latest
 
 from tests.clock import Clock
-from tests.metrics import OWNER, ROOT, tell
+from tests.metrics import ALERTS, DASHBOARD, OWNER, PAGE, ROOT, alerts, of_operator, of_worker, page, tell
 from tests.servers.host import PATIENCE, free_port
 
 NEIGHBOUR = ("lab", "mean-rate")
+SCRAPED = {"namespace", "pod", "populatejob"}
+"""Labels that scraping adds: where, and of workers whose they are."""
 
 
 @pytest.fixture
@@ -152,3 +156,49 @@ def test_a_port_that_is_taken_is_told(metrics: Metrics) -> None:
     told = f"cannot be served at 127.0.0.1:{address[1]}"
     with served(address, metrics), pytest.raises(PopulateError, match=told), served(address, metrics):
         pass
+
+
+# Who asks for it
+
+
+def asked() -> Iterator[tuple[str, str]]:
+    """Where, and an expression: of alerts, panels and variables."""
+    for alert in alerts():
+        yield alert["alert"], alert["expr"]
+    dashboard = json.loads(DASHBOARD.read_text())
+    for panel in dashboard["panels"]:
+        for target in panel["targets"]:
+            yield panel["title"], target["expr"]
+    for variable in dashboard["templating"]["list"]:
+        if variable["type"] == "query":
+            yield variable["name"], variable["query"]["query"]
+
+
+def test_alerts_and_dashboard_ask_for_what_is_served_by_the_labels_it_has() -> None:
+    known = {name: {*metric.labels} for metric in (*of_operator(), *of_worker()) for name in metric.series}
+    served = {name: {*labels, *SCRAPED} for name, labels in known.items()}
+    names = 0
+    for where, expression in asked():
+        for name, braces in re.findall(r"\b(populate_\w+)(\{[^}]*\})?", expression):
+            names += 1
+            assert name in served, f"{where}: nobody serves {name}"
+            labels = set(re.findall(r"(\w+)(?:=~|!~|!=|=)\"", braces))
+            assert labels <= served[name], f"{where}: {name} has no {labels - served[name]}"
+    assert names > 30
+
+
+def test_every_label_that_is_grouped_by_is_one_of_what_is_asked_for() -> None:
+    known = {name: {*metric.labels} for metric in (*of_operator(), *of_worker()) for name in metric.series}
+    for where, expression in asked():
+        there = set().union(*(known[name] for name in re.findall(r"\b(populate_\w+)", expression)), SCRAPED, {"le"})
+        grouped = {label for labels in re.findall(r"\bby \(([^)]*)\)", expression) for label in labels.split(", ")}
+        assert grouped <= there, f"{where}: nothing has {grouped - there}"
+
+
+def test_the_page_describes_what_is_served() -> None:
+    assert PAGE.read_text() == page(), "run `make generate` and commit what it changes"
+
+
+def test_no_two_alerts_have_one_name() -> None:
+    names = [alert["alert"] for alert in alerts()]
+    assert len(set(names)) == len(names) == ALERTS.read_text().count("- alert:")
