@@ -84,7 +84,8 @@ def build_programs() -> None:
     """Have the programs that `up` and the tests would build on their way. Raises Unavailable."""
     with engine.session():
         own = engine.is_own()
-    for name in (*(("pause", "kubectl", "helm", "node") if own else ("kind", "kubectl", "helm")), "helm-docs", "judge"):
+    cluster = ("pause", "node") if own else ("kind",)
+    for name in ("kubectl", "helm", *cluster, "helm-docs", "judge", "promtool"):
         golang.program(name)
 
 
