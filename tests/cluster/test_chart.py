@@ -14,7 +14,7 @@ import yaml
 
 from tests.servers.host import wait_until
 
-from . import Kubectl, Refused, generated, images
+from . import Kubectl, Refused, generated, golang, images
 from .conftest import one_engine
 from .generated import GENERATED, GOLDEN
 from .installation import CHART, DEFINITION, ROOT, Installation
@@ -217,6 +217,18 @@ def test_workers_are_scraped_where_they_are(values: Object, namespaces: Object) 
     assert endpoint["port"] in [port["name"] for port in container["ports"]]
 
 
+def test_the_operator_is_scraped_and_may_be_reached_where_it_serves_its_metrics() -> None:
+    documents = render(podMonitor={"enabled": True}, networkPolicy={"enabled": True})
+    deployment, policy = the("Deployment", documents)["spec"], the("NetworkPolicy", documents)["spec"]
+    (container,) = deployment["template"]["spec"]["containers"]
+    assert {"name": "metrics", "containerPort": 8081} in container["ports"]
+    assert "--metrics=0.0.0.0:8081" in container["args"]
+    monitors = [document["spec"] for document in documents if document["kind"] == "PodMonitor"]
+    (own,) = (monitor for monitor in monitors if monitor["selector"] == deployment["selector"])
+    assert [endpoint["port"] for endpoint in own["podMetricsEndpoints"]] == ["metrics"]
+    assert policy["ingress"] == [{"ports": [{"port": "metrics"}]}]
+
+
 def test_alerts_and_dashboard_are_those_of_the_files() -> None:
     documents = render(prometheusRule={"enabled": True}, dashboard={"enabled": True})
     assert the("PrometheusRule", documents)["spec"] == yaml.safe_load((CHART / "files" / "alerts.yaml").read_text())
@@ -224,31 +236,38 @@ def test_alerts_and_dashboard_are_those_of_the_files() -> None:
     assert json.loads(dashboard) == json.loads((CHART / "files" / "dashboard.json").read_text())
 
 
-@pytest.mark.parametrize("file", ["alerts.yaml", "dashboard.json"])
-def test_alerts_and_dashboard_ask_for_metrics_that_there_are(file: str) -> None:
-    sources = "\n".join(path.read_text() for folder in ("worker", "operator") for path in (ROOT / folder).rglob("*.py"))
-    asked = set(re.findall(r"\bpopulate_\w+", (CHART / "files" / file).read_text()))
-    assert asked
-    assert {name for name in asked if f'"{re.sub("_(total|bucket|sum|count)$", "", name)}"' not in sources} == set()
-
-
 # At work
 
 
-def test_a_server_takes_whatever_values_make(kubectl: Kubectl, namespace: str) -> None:
+@pytest.fixture
+def monitoring(kubectl: Kubectl) -> None:
+    """What the Prometheus operator defines, by which the API server judges what the chart makes for it."""
+    folder = golang.sources("prometheus-operator") / "example" / "prometheus-operator-crd"
+    files = [f"--filename={folder}/monitoring.coreos.com_{name}.yaml" for name in ("podmonitors", "prometheusrules")]
+    kubectl("apply", "--server-side", *files)
+    kubectl("wait", "--for=condition=Established", *files, "--timeout=240s")
+
+
+def test_a_server_takes_whatever_values_make(kubectl: Kubectl, namespace: str, monitoring: None) -> None:
     values = yaml.safe_load((GOLDEN / "values.yaml").read_text()) | {"watchNamespaces": [namespace]}
     more = {
         "podDisruptionBudget": {"enabled": True},
+        "prometheusRule": {"enabled": True},
         "dashboard": {"enabled": True},
         "leaderElection": True,
         "replicas": 2,
     }
     documents = render(**values | more)
-    known = [document for document in documents if not document["apiVersion"].startswith("monitoring.coreos.com/")]
-    assert {"PodDisruptionBudget", "NetworkPolicy", "ConfigMap", "Deployment"} <= {found["kind"] for found in known}
-    for document in known:
+    kinds = {document["kind"] for document in documents}
+    assert {"PodDisruptionBudget", "NetworkPolicy", "ConfigMap", "Deployment", "PodMonitor", "PrometheusRule"} <= kinds
+    for document in documents:
         document["metadata"]["namespace"] = namespace
-    kubectl.apply(*known, options=("--dry-run=server", "--validate=strict"))
+    judged = ("--dry-run=server", "--validate=strict")
+    kubectl.apply(*documents, options=judged)
+    monitor = next(document for document in documents if document["kind"] == "PodMonitor")
+    monitor["spec"]["podMetricsEndpoints"][0]["ports"] = "metrics"
+    with pytest.raises(Refused, match=r'unknown field "spec\.podMetricsEndpoints.*ports"'):
+        kubectl.apply(monitor, options=judged)
 
 
 @one_engine
