@@ -75,6 +75,11 @@ class Installation:
         found = self._kubectl.get("pods", *self._here, ours)["items"]
         return [pod["metadata"]["name"] for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
+    def metrics(self) -> str:
+        """As the only operator serves them."""
+        (pod,) = self.pods()
+        return self._kubectl("get", "--raw", f"/api/v1/namespaces/{self.name}/pods/{pod}:8081/proxy/metrics")
+
     def log(self, lines: int = -1) -> str:
         return self._kubectl("logs", f"deployment/{self.name}", *self._here, f"--tail={lines}")
 
