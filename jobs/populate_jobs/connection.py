@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import importlib
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, TypeVar
 
-from .errors import Contended, DatabaseUnreachable, LockWaitedFor, PopulateError
+from .errors import Contended, DatabaseError, DatabaseUnreachable, LockWaitedFor, PopulateError
 from .settings import DatabaseSettings
 from .statements import statements
 
@@ -19,6 +20,10 @@ T = TypeVar("T")
 
 CONTENDED_TRIES = 8
 CONTENDED_SECONDS = 0.02
+OPEN_SECONDS = 30.0
+"""Most time to open a session, also where the server trickles bytes."""
+MOST_ROWS = 300_000
+"""Of one answer: nothing we ask has as many."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +55,15 @@ class Connection:
     def reconnect(self) -> None:
         """Opens a new session; the old one, its transaction and its temporary tables are gone."""
         self.close()
-        with self._translated():
-            self._raw = self._driver.open_connection(self.settings, self._name, *self._limits)
-        version, self.id, self.user = self.execute(self.statements["describe_session"]).rows[0]
+        with self.within(OPEN_SECONDS):
+            with self._translated():
+                self._driver.open_connection(self.settings, self._name, *self._limits, self._opening)
+            version, self.id, self.user = self.execute(self.statements["describe_session"]).rows[0]
         self.version: str = str(version)
+
+    def _opening(self, raw: Any) -> None:
+        """From here on there is something to abandon."""
+        self._raw = raw
 
     def close(self) -> None:
         self._in_transaction = False
@@ -64,6 +74,17 @@ class Connection:
         """From another thread: what is under way fails as if the server were gone, whatever the server does."""
         if self._raw is not None:
             self._driver.abandon(self._raw)
+
+    @contextlib.contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """What takes longer is abandoned: the limits of a session are kept by the server, if it wants to."""
+        late = threading.Timer(seconds, self.abandon)
+        late.daemon = True
+        late.start()
+        try:
+            yield
+        finally:
+            late.cancel()
 
     def execute(self, sql: str, args: Sequence[Any] = ()) -> Result:
         """Runs one statement; `%s` are values and `%%` is a percent sign, on every dialect.
@@ -105,8 +126,11 @@ class Connection:
             raise DatabaseUnreachable("the connection is closed")
         with self._translated(), self._raw.cursor() as cursor:
             cursor.execute(sql, tuple(args))
-            rows = list(cursor.fetchall()) if cursor.description else []
-            return Result(rows, cursor.rowcount)
+            if cursor.description is None:
+                return Result([], cursor.rowcount)
+            if cursor.rowcount > MOST_ROWS:
+                raise DatabaseError(f"the answer has {cursor.rowcount} rows: more than {MOST_ROWS} are not read")
+            return Result(list(cursor.fetchall()), cursor.rowcount)
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
@@ -134,7 +158,8 @@ def end_session(settings: DatabaseSettings, session: int, seconds: float) -> Non
     """Ends a session of the same user, and with it what the server does for it; `seconds` bounds the attempt."""
     connection = connect(settings, name="populate end session", statement_seconds=seconds)
     try:
-        connection.execute(connection.statements["end_session"], [session])
+        with connection.within(seconds):
+            connection.execute(connection.statements["end_session"], [session])
     finally:
         connection.close()
 

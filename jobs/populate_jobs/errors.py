@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+LONGEST_TEXT = 4000
+"""Characters of what a server says: it may say as many as it likes."""
+
 
 class PopulateError(Exception):
     """Root of all errors raised on purpose by this project."""
@@ -22,7 +25,7 @@ class DatabaseError(PopulateError):
     """
 
     def __init__(self, message: str, *, code: int | str | None = None) -> None:
-        super().__init__(message)
+        super().__init__(message[:LONGEST_TEXT])
         self.code = code
 
 

@@ -7,6 +7,7 @@ import math
 import socket
 import ssl
 import struct
+from collections.abc import Callable
 from typing import Any
 
 import pymysql
@@ -36,6 +37,11 @@ DRIVER_ERROR: tuple[type[Exception], ...] = (
     struct.error,
 )
 CONNECT_SECONDS = 10
+MOST_BYTES = 64 * 2**20
+"""Of one answer. The largest there is has twenty thousand error messages."""
+PART_BYTES = 100
+"""What a part of an answer takes besides, however short it is: there are two in a row."""
+TOO_MUCH = f"the answer is longer than {MOST_BYTES // 2**20} MiB"
 
 # DataJoint's own, so that a key_source means the same here as in the lab's code.
 _SQL_MODE = ",".join(
@@ -81,19 +87,54 @@ _KINDS: dict[int, type[DatabaseError]] = {
 }
 
 
+class _Session(pymysql.connections.Connection):
+    """Reads no answer without end: all that the process has would go by it."""
+
+    _left = MOST_BYTES
+
+    def query(self, sql: Any, unbuffered: bool = False) -> int:
+        self._left = MOST_BYTES
+        return super().query(sql, unbuffered)
+
+    def _read_bytes(self, num_bytes: int) -> bytes:
+        self._left -= num_bytes + PART_BYTES
+        if self._left < 0:
+            self._force_close()  # type: ignore[attr-defined]
+            raise pymysql.OperationalError(CR.CR_SERVER_LOST, TOO_MUCH)
+        found: bytes = super()._read_bytes(num_bytes)  # type: ignore[misc]
+        return found
+
+
 def open_connection(
-    settings: DatabaseSettings, name: str, statement_seconds: float | None, lock_seconds: float | None
-) -> Any:
-    """A session at READ COMMITTED, in autocommit, that never reads local files."""
-    connection = _open(settings, name, statement_seconds)
+    settings: DatabaseSettings,
+    name: str,
+    statement_seconds: float | None,
+    lock_seconds: float | None,
+    opening: Callable[[Any], None],
+) -> None:
+    """A session at READ COMMITTED, in autocommit, that never reads local files; `opening` is given it to abandon."""
+    options = _options(settings, name, statement_seconds)
+    context = tls_context(settings)
+    try:
+        raw = _open(opening, options, ssl=context, ssl_disabled=context is None)
+    except pymysql.OperationalError as error:
+        if settings.tls != "preferred" or "SSL" not in str(error):
+            raise
+        raw = _open(opening, options, ssl_disabled=True)
     if lock_seconds:
-        with connection.cursor() as cursor:
+        with raw.cursor() as cursor:
             cursor.execute(f"SET SESSION lock_wait_timeout = {math.ceil(lock_seconds)}")
-    return connection
 
 
-def _open(settings: DatabaseSettings, name: str, statement_seconds: float | None) -> Any:
-    options: dict[str, Any] = {
+def _open(opening: Callable[[Any], None], options: dict[str, Any], **tls: Any) -> _Session:
+    raw = _Session(**options, **tls, defer_connect=True)
+    opening(raw)
+    raw.connect()
+    return raw
+
+
+def _options(settings: DatabaseSettings, name: str, statement_seconds: float | None) -> dict[str, Any]:
+    return {
         "host": settings.host,
         "port": settings.port,
         "user": settings.user,
@@ -108,15 +149,6 @@ def _open(settings: DatabaseSettings, name: str, statement_seconds: float | None
         "program_name": name,
         "init_command": "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
     }
-    context = tls_context(settings)
-    if settings.tls != "preferred":
-        return pymysql.connect(**options, ssl=context, ssl_disabled=context is None)
-    try:
-        return pymysql.connect(**options, ssl=context)
-    except pymysql.OperationalError as error:
-        if "SSL" not in str(error):
-            raise
-        return pymysql.connect(**options, ssl_disabled=True)
 
 
 def tls_context(settings: DatabaseSettings) -> ssl.SSLContext | None:

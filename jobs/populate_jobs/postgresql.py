@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import struct
 import tempfile
-from typing import Any
+from collections.abc import Callable, Generator
+from typing import Any, TypeVar
 
 from .errors import (
     Contended,
@@ -31,6 +33,13 @@ except ImportError as error:
 NAME = "postgresql"
 DRIVER_ERROR: tuple[type[Exception], ...] = (psycopg.Error,)
 CONNECT_SECONDS = 10
+MOST_BYTES = 64 * 2**20
+"""Of one answer. The largest there is has twenty thousand error messages."""
+TOO_MUCH = f"the answer is longer than {MOST_BYTES // 2**20} MiB"
+_RECEIVED = 128
+"""Where Linux's TCP_INFO has the bytes received."""
+
+T = TypeVar("T")
 
 # By SQLSTATE, or by its class of two characters.
 _KINDS: dict[str, type[DatabaseError]] = {
@@ -56,14 +65,52 @@ _NO_JIT = "SELECT set_config('jit', 'off', false) WHERE current_setting('jit', t
 _SSL_MODES = {"preferred": "prefer", "disabled": "disable", "required": "require", "verify-full": "verify-full"}
 
 
+class _Session(psycopg.Connection[Any]):
+    """Reads no answer without end: all that the process has would go by it. (Where the system does not count what a
+    socket receives, as others than Linux, it does.)"""
+
+    def wait(self, gen: Generator[Any, Any, T], *args: Any, **options: Any) -> T:
+        return super().wait(self._bounded(gen), *args, **options)
+
+    def _bounded(self, gen: Generator[Any, Any, T]) -> Generator[Any, Any, T]:
+        before = _received(self.pgconn.socket)
+        try:
+            waits_for = next(gen)
+            while _received(self.pgconn.socket) - before <= MOST_BYTES:
+                waits_for = gen.send((yield waits_for))
+        except StopIteration as done:
+            found: T = done.value
+            return found
+        self.close()
+        raise psycopg.OperationalError(TOO_MUCH)
+
+
+def _received(descriptor: int) -> int:
+    try:
+        counting = socket.socket(socket.AF_INET, socket.SOCK_STREAM, fileno=descriptor)
+    except OSError:
+        return 0
+    try:
+        info = counting.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _RECEIVED + 8)
+        return int(struct.unpack_from("=Q", info, _RECEIVED)[0])
+    except (OSError, AttributeError, struct.error):
+        return 0
+    finally:
+        counting.detach()
+
+
 def open_connection(
-    settings: DatabaseSettings, name: str, statement_seconds: float | None, lock_seconds: float | None
-) -> Any:
-    """A session at READ COMMITTED, in autocommit."""
+    settings: DatabaseSettings,
+    name: str,
+    statement_seconds: float | None,
+    lock_seconds: float | None,
+    opening: Callable[[Any], None],
+) -> None:
+    """A session at READ COMMITTED, in autocommit, which `opening` is given before its first statement."""
     limits = {"statement_timeout": statement_seconds, "lock_timeout": lock_seconds}
     limit = "".join(f" -c {name}={int(seconds * 1000)}" for name, seconds in limits.items() if seconds)
     with _ca_file(settings) as ca:
-        connection = psycopg.connect(
+        connection = _Session.connect(
             host=settings.host,
             port=settings.port,
             user=settings.user,
@@ -81,8 +128,8 @@ def open_connection(
             # Poolers that share sessions do not keep prepared statements.
             prepare_threshold=None,
         )
+    opening(connection)
     connection.execute(_NO_JIT)
-    return connection
 
 
 @contextlib.contextmanager

@@ -1,83 +1,124 @@
-"""A FAKE server, as no real one does this: it speaks enough of MySQL's protocol to ask its client for a local file."""
+"""A database server that means harm: who asks it loses neither files nor memory, and waits no longer than it may."""
 
-import itertools
-import socket
-import struct
+from __future__ import annotations
+
+import resource
+import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
+from multiprocessing import get_context
+from pathlib import Path
 
 import pytest
 from populate_jobs import DatabaseSettings, connect
-from populate_jobs.errors import PopulateError
+from populate_jobs.errors import DatabaseUnreachable, PopulateError, TookTooLong
+from populate_operator.database import lane as lanes
+from populate_operator.database.lane import Lane, Limits
 
-_CAPABILITIES = 0x00000001 | 0x00000200 | 0x00008000 | 0x00080000
-"""Long password, protocol 4.1, secure connection, authentication plug-ins."""
-_OK = b"\x00\x00\x00\x02\x00\x00\x00"
+from tests.servers.host import PATIENCE, wait_until
 
+from .hostile import HARM, Answer, Hostile, HostileMySQL, HostilePostgreSQL, mysql_wants_file, silence, trickle
 
-class Hostile:
-    """Lets everybody in, and answers their statements with the request for a local file."""
+MOST_MEMORY = 300 * 2**20
+"""Beyond what the process had before; the operator's pod has 512 MiB."""
+EVERY = [HostileMySQL, HostilePostgreSQL]
+OPENING = {HostileMySQL: 1, HostilePostgreSQL: 2}
+"""SELECTs by which a session is opened."""
 
-    def __init__(self, path: str) -> None:
-        self._wanted = b"\xfb" + path.encode()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        self.received: list[bytes] = []
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-
-    def close(self) -> None:
-        self._thread.join(timeout=20)
-        self._listener.close()
-
-    def _serve(self) -> None:
-        client, _ = self._listener.accept()
-        client.settimeout(20)
-        with client, client.makefile("rb") as stream:
-            self._send(client, 0, _greeting())
-            # The login and `SET NAMES` go through; what the client sends when asked for a file is received too.
-            for answer in itertools.chain((_OK, _OK), itertools.repeat(self._wanted)):
-                header = stream.read(4)
-                if not header:
-                    return
-                self.received.append(stream.read(int.from_bytes(header[:3], "little")))
-                self._send(client, header[3] + 1, answer)
-
-    @staticmethod
-    def _send(client: socket.socket, number: int, payload: bytes) -> None:
-        client.sendall(len(payload).to_bytes(3, "little") + bytes([number % 256]) + payload)
-
-
-def _greeting() -> bytes:
-    low, high = _CAPABILITIES & 0xFFFF, _CAPABILITIES >> 16
-    return (
-        b"\x0a8.4.0-hostile\0"
-        + struct.pack("<I", 7)
-        + b"12345678\0"
-        + struct.pack("<HBHHB", low, 45, 2, high, 21)
-        + b"\0" * 10
-        + b"123456789012\0mysql_native_password\0"
-    )
+Start = Callable[..., Hostile]
 
 
 @pytest.fixture
-def secret(tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("home") / "secret"
-    path.write_text("never-to-be-sent")
-    return str(path)
+def start() -> Iterator[Start]:
+    servers: list[Hostile] = []
+
+    def started(kind: type[Hostile], harm: Callable[[], Answer], good: int = 0) -> Hostile:
+        servers.append(kind(harm, good))
+        return servers[-1]
+
+    yield started
+    for server in servers:
+        server.close()
 
 
-@pytest.fixture
-def hostile(secret: str) -> Iterator[Hostile]:
-    server = Hostile(secret)
-    yield server
-    server.close()
+def ask(settings: DatabaseSettings) -> tuple[str, int, int]:
+    """What the error is called, how long it is, and bytes of memory that were taken for it."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    try:
+        connect(settings, name="test").close()
+        told = ("", 0)
+    except PopulateError as error:
+        told = (type(error).__name__, len(str(error)))
+    return (*told, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
 
 
-def test_a_server_that_asks_for_a_local_file_gets_none_and_is_an_error_of_ours(hostile: Hostile) -> None:
-    settings = DatabaseSettings("127.0.0.1", "lab", "word", port=hostile.port, tls="disabled")
+def test_the_servers_are_believed_until_they_do_harm(start: Start) -> None:
+    for kind in EVERY:
+        with closing(connect(start(kind, silence, OPENING[kind]).settings, name="test")) as connection:
+            assert "lab" in connection.user
+
+
+@pytest.mark.parametrize(
+    ("kind", "harm"), [(kind, harm) for kind, those in HARM.items() for harm in those], ids=lambda item: item.__name__
+)
+def test_an_answer_without_end_takes_no_more_memory_than_there_is(
+    start: Start, kind: type[Hostile], harm: Callable[[], Answer]
+) -> None:
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        name, length, taken = process.submit(ask, start(kind, harm, OPENING[kind] - 1).settings).result(PATIENCE)
+    assert name in ("DatabaseUnreachable", "DatabaseError")
+    assert length < 5000
+    assert taken < MOST_MEMORY
+
+
+def test_a_server_that_asks_for_a_local_file_gets_none_and_is_an_error_of_ours(start: Start, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("never-to-be-sent")
+    server = start(HostileMySQL, mysql_wants_file(str(secret)))
     with pytest.raises(PopulateError):
-        connect(settings, name="test")
-    hostile.close()
-    assert len(hostile.received) == 3
-    assert b"never-to-be-sent" not in b"".join(hostile.received)
+        connect(server.settings, name="test")
+    assert any(b"SELECT" in said for said in server.received)
+    assert b"never-to-be-sent" not in b"".join(server.received)
+
+
+@pytest.mark.parametrize("harm", [silence, trickle])
+@pytest.mark.parametrize("kind", EVERY)
+def test_who_opens_a_session_does_not_wait_for_ever(
+    start: Start, kind: type[Hostile], harm: Callable[[], Answer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules["populate_jobs.connection"], "OPEN_SECONDS", 0.5)
+    with pytest.raises(DatabaseUnreachable):
+        connect(start(kind, harm).settings, name="test")
+
+
+@pytest.mark.parametrize("harm", [silence, trickle])
+@pytest.mark.parametrize("kind", EVERY)
+def test_a_task_that_a_server_never_answers_is_ended_and_its_thread_with_it(
+    start: Start, kind: type[Hostile], harm: Callable[[], Answer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lanes, "END_SECONDS", 0.5)
+    limits = Limits(task=0.5, crowded=0.5, lock=1.0)
+    lane = Lane(start(kind, harm, OPENING[kind]).settings, f"harm of {kind.__name__}", limits)
+    late = lane.submit(lambda connection: connection.execute("SELECT 1"))
+    deadline = time.monotonic() + PATIENCE
+    while not late.done():
+        assert time.monotonic() < deadline
+        lane.keep_time(time.monotonic())
+        time.sleep(0.01)
+    with pytest.raises(TookTooLong):
+        late.result()
+    lane.close(0.0)
+    wait_until(lambda: f"harm of {kind.__name__}" not in {thread.name for thread in threading.enumerate()}, "its end")
+
+
+@pytest.mark.parametrize("kind", EVERY)
+def test_a_lane_is_closed_at_once_whatever_its_server_does(start: Start, kind: type[Hostile]) -> None:
+    lane = Lane(start(kind, silence).settings, "harm", Limits(task=1000.0, crowded=1000.0, lock=1.0))
+    late = lane.submit(lambda connection: connection.execute("SELECT 1"))
+    wait_until(late.running, "it is under way")
+    before = time.monotonic()
+    lane.close(0.0)
+    assert time.monotonic() - before < 5

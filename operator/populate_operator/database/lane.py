@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import queue
 import threading
@@ -92,7 +93,7 @@ class Track:
         self._tasks = tasks
         self._started: float | None = None
         self._ended_after = 0.0
-        self._ending: threading.Thread | None = None
+        self._ending: Ending | None = None
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
@@ -108,9 +109,7 @@ class Track:
         with self._lock:
             if self._started is not None and self._ending is None and self._connection is not None:
                 self._ended_after = time.monotonic() - self._started
-                end = functools.partial(_end, self._settings, self._connection)
-                self._ending = threading.Thread(target=end, name="populate end", daemon=True)
-                self._ending.start()
+                self._ending = Ending(self._settings, self._connection)
 
     def join(self, seconds: float) -> None:
         self._thread.join(max(0.0, seconds))
@@ -151,7 +150,7 @@ class Track:
         with self._lock:
             self._started, ending, self._ending = None, self._ending, None
         if ending is not None:
-            ending.join()
+            ending.is_over()
         return ending is not None
 
     def _too_long(self, cause: BaseException) -> TookTooLong:
@@ -170,8 +169,24 @@ class Track:
         self._connection = None
 
 
-def _end(settings: DatabaseSettings, connection: Connection) -> None:
-    try:
-        end_session(settings, connection.id, END_SECONDS)
-    except PopulateError:
-        connection.abandon()
+class Ending:
+    """Of a session, from outside: the server is asked for it, and left where it does not do it."""
+
+    def __init__(self, settings: DatabaseSettings, connection: Connection) -> None:
+        self._settings = settings
+        self._connection = connection
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._end, name="populate end", daemon=True)
+        self._thread.start()
+
+    def is_over(self) -> None:
+        """What was to be ended has: to be called before the connection is used for anything else."""
+        self._over.set()
+        self._thread.join()
+
+    def _end(self) -> None:
+        with contextlib.suppress(PopulateError):
+            end_session(self._settings, self._connection.id, END_SECONDS)
+            self._over.wait(END_SECONDS)
+        if not self._over.is_set():
+            self._connection.abandon()
