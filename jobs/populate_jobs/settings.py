@@ -21,11 +21,13 @@ _VARIABLES = {
     "tls": "POPULATE_TLS",
     "ca.crt": "POPULATE_TLS_CA",
 }
+KEYS = frozenset(_VARIABLES) | frozenset(_VARIABLES.values())
+"""Of a Secret with a login."""
 
 
 @dataclass(frozen=True)
 class DatabaseSettings:
-    """One login on one server."""
+    """One login on one server. No error quotes a value: whoever reads it need not be one who may read the Secret."""
 
     host: str
     user: str
@@ -42,9 +44,9 @@ class DatabaseSettings:
 
     def __post_init__(self) -> None:
         if self.backend not in BACKENDS:
-            raise SettingsError(f"database backend {self.backend!r}: must be one of {', '.join(BACKENDS)}")
+            raise SettingsError(f"database backend: must be one of {', '.join(BACKENDS)}")
         if self.tls not in TLS_MODES:
-            raise SettingsError(f"tls {self.tls!r}: must be one of {', '.join(TLS_MODES)}")
+            raise SettingsError(f"tls: must be one of {', '.join(TLS_MODES)}")
         if not self.port:
             object.__setattr__(self, "port", BACKENDS[self.backend])
 
@@ -73,7 +75,7 @@ class DatabaseSettings:
     def from_folder(cls, folder: Path) -> DatabaseSettings:
         """From a Secret as a pod has it mounted: one file for each key."""
         try:
-            files = [file for file in folder.iterdir() if file.is_file()]
+            files = [file for file in folder.iterdir() if file.name in KEYS and file.is_file()]
             data = {file.name: file.read_text().removesuffix("\n") for file in files}
         except (OSError, ValueError) as error:
             raise SettingsError(f"{folder} cannot be read: {error}") from error
@@ -106,5 +108,5 @@ class DatabaseSettings:
 
 def _port(text: str, source: str) -> int:
     if text and not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
-        raise SettingsError(f"{source}: port {text!r} must be a number from 1 to 65535")
+        raise SettingsError(f"{source}: port must be a number from 1 to 65535")
     return int(text or 0)

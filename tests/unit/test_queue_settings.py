@@ -55,16 +55,29 @@ def test_an_empty_environment_names_all_that_is_missing() -> None:
 
 @pytest.mark.parametrize("port", ["0", "65536", "-1", "33o6", "3306 ", "٣٣٠٦"])
 def test_a_port_that_is_none_is_refused_with_what_is_allowed(port: str) -> None:
-    with pytest.raises(SettingsError, match=r"port .* must be a number from 1 to 65535"):
+    with pytest.raises(SettingsError, match="port must be a number from 1 to 65535"):
         DatabaseSettings.from_secret({**LEAST, "port": port})
 
 
 @pytest.mark.parametrize(("field", "value"), [("backend", "oracle"), ("tls", "maybe")])
 def test_an_unknown_choice_is_refused_with_what_is_allowed(field: str, value: str) -> None:
-    with pytest.raises(SettingsError, match=f"{field} '{value}': must be one of"):
+    with pytest.raises(SettingsError, match=f"{field}: must be one of"):
         DatabaseSettings.from_secret({**LEAST, field: value})
 
 
 def test_the_password_is_not_shown() -> None:
     assert "s3cret" not in repr(FULL)
     assert "BEGIN" not in repr(FULL)
+
+
+@pytest.mark.parametrize("key", ["port", "backend", "tls"])
+def test_a_value_that_cannot_be_used_is_not_told_to_who_may_not_read_it(key: str) -> None:
+    with pytest.raises(SettingsError, match=f"{key}.* must be|{key}: must be") as caught:
+        DatabaseSettings.from_secret({**LEAST, key: "canary"})
+    assert "canary" not in f"{caught.value!r} {caught.value.__cause__!r}"
+
+
+def test_of_a_mounted_secret_only_the_login_is_read(tmp_path: Path) -> None:
+    for name, value in {**LEAST, "keytab": "\udcff"}.items():
+        (tmp_path / name).write_bytes(value.encode(errors="surrogateescape"))
+    assert DatabaseSettings.from_folder(tmp_path) == DatabaseSettings.from_secret(LEAST)

@@ -12,6 +12,7 @@ from typing import Any
 
 from populate_jobs import DatabaseSettings
 from populate_jobs.errors import PopulateError, SettingsError
+from populate_jobs.settings import KEYS
 
 from populate_operator.database.flight import Flight
 from populate_operator.database.login import Login
@@ -112,14 +113,21 @@ def _settings(secret: Object | None, name: str) -> DatabaseSettings | PopulateEr
     if secret is None:
         return SettingsError(f"there is no Secret {name}: create it with the keys host, user and password")
     try:
-        return DatabaseSettings.from_secret(_decoded(secret.get("data", {})), source=f"the Secret {name}")
-    except (PopulateError, ValueError) as error:
-        return error if isinstance(error, PopulateError) else SettingsError(f"the Secret {name}: {error}")
+        return DatabaseSettings.from_secret(_decoded(secret.get("data", {}), name), source=f"the Secret {name}")
+    except PopulateError as error:
+        return error
 
 
 def _same(before: object, now: object) -> bool:
     return before == now or (isinstance(now, PopulateError) and str(before) == str(now))
 
 
-def _decoded(data: dict[str, Any]) -> dict[str, str]:
-    return {key: base64.b64decode(value).decode().removesuffix("\n") for key, value in data.items() if value}
+def _decoded(data: dict[str, Any], name: str) -> dict[str, str]:
+    """What a login consists of; all else in the Secret is none of ours."""
+    found: dict[str, str] = {}
+    for key in KEYS & data.keys():
+        try:
+            found[key] = base64.b64decode(data[key] or "").decode().removesuffix("\n")
+        except ValueError:  # which quotes what it could not decode
+            raise SettingsError(f"the Secret {name}: {key} is not text") from None
+    return {key: value for key, value in found.items() if value}
