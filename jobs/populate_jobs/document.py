@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,8 @@ PROTOCOL = 1
 
 BEGIN = "-----BEGIN POPULATE RESOLVE-----"
 END = "-----END POPULATE RESOLVE-----"
+_REASON = re.compile(r"[A-Z][A-Za-z0-9]{0,99}")
+_FULL_NAME = re.compile(r"([`\"]).+\1\.\1.+\1")
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ class ResolveDocument:
         data = _parsed(text)
         known = {field.name for field in dataclasses.fields(cls)}
         try:
-            return cls(
+            document = cls(
                 **{
                     **{name: value for name, value in data.items() if name in known},
                     "primary_key": tuple(Attribute(**attribute) for attribute in data["primary_key"]),
@@ -92,6 +95,9 @@ class ResolveDocument:
             )
         except (KeyError, TypeError) as error:
             raise DocumentError(f"the resolve document is incomplete: {error}") from error
+        if wrong := sorted(set(_wrong(document))):
+            raise DocumentError(f"the resolve document is not as it should be in: {', '.join(wrong)}")
+        return document
 
 
 def read_output(output: str) -> ResolveDocument:
@@ -101,9 +107,12 @@ def read_output(output: str) -> ResolveDocument:
     if refused is None:
         return ResolveDocument.from_json(text)
     try:
-        raise ResolveRefused(refused["reason"], refused["message"], traceback=refused["traceback"])
+        reason, message, traceback = (str(refused[part]) for part in ("reason", "message", "traceback"))
     except (KeyError, TypeError) as error:
         raise DocumentError(f"the refusal is incomplete: {error!r}") from error
+    if not _REASON.fullmatch(reason):
+        raise DocumentError("the refusal's reason is no CamelCase word")
+    raise ResolveRefused(reason, message, traceback=traceback)
 
 
 def refusal_to_json(refusal: ResolveRefused) -> str:
@@ -123,9 +132,24 @@ def between_sentinels(output: str) -> str:
 def _parsed(text: str) -> dict[str, Any]:
     try:
         data = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DocumentError(f"the resolve document is not JSON: {error}") from error
     found = data.get("protocol") if isinstance(data, dict) else type(data).__name__
     if found not in (PROTOCOL, PROTOCOL - 1):
         raise DocumentError(f"resolve document of protocol {found}; this side speaks {PROTOCOL} and {PROTOCOL - 1}")
     return dict(data)
+
+
+def _wrong(document: ResolveDocument) -> Iterator[str]:
+    """Fields that are not what they should be: whatever is in the image may have printed this."""
+    parts: list[ResolveDocument | ServerIdentity | Attribute] = [document, document.server, *document.primary_key]
+    for part in parts:
+        for field in dataclasses.fields(part):
+            if field.type == "str" and not isinstance(getattr(part, field.name), str):
+                yield field.name
+    tables = {"target": (document.target,), "jobs": (document.jobs,), "upstream": document.upstream}
+    for name, those in tables.items():
+        if not all(isinstance(table, str) and _FULL_NAME.fullmatch(table) for table in those):
+            yield name
+    if not all(isinstance(warning, str) for warning in document.warnings):
+        yield "warnings"

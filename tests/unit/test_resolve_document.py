@@ -81,3 +81,34 @@ def test_another_protocol_is_refused(protocol, text):
 def test_output_without_a_whole_document_is_refused(output):
     with pytest.raises(DocumentError):
         read_output(output)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("target", ["`cardio`.`__heart_rate`"]),
+        ("jobs", "cardio.jobs"),
+        ("upstream", "`cardio`.`recording`"),
+        ("upstream", [{}]),
+        ("warnings", [1]),
+        ("server", {"version": "1", "identity": [], "time_zone": "UTC"}),
+        ("primary_key", [{"name": 1, "type": "int"}]),
+    ],
+)
+def test_what_is_not_as_it_should_be_is_refused(field, value):
+    data = {**json.loads(DOCUMENT.to_json()), field: value}
+    with pytest.raises(DocumentError):
+        read_output(printed(json.dumps(data)))
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"protocol": ' + "9" * 100_000 + "}"], ids=["deep", "long"])
+def test_what_json_cannot_bear_is_refused(text):
+    with pytest.raises(DocumentError):
+        read_output(printed(text))
+
+
+@pytest.mark.parametrize("reason", ["not a word", "", "X" * 1000, {"a": 1}])
+def test_a_refusal_for_no_reason_is_refused(reason):
+    text = json.dumps({"protocol": PROTOCOL, "refused": {"reason": reason, "message": "m", "traceback": ""}})
+    with pytest.raises(DocumentError):
+        read_output(printed(text))

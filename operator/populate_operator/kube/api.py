@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -35,6 +36,8 @@ MOST_REQUESTS = 32
 """At a time: thousands of them, made up and waiting, take more memory than all that the operator knows."""
 LOG_LINES = 500
 LOG_BYTES = 2**22
+LONGEST_NAME = 253
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 
 
 class ClusterError(PopulateError):
@@ -187,6 +190,10 @@ def _path_of(wanted: Object) -> str:
 
 
 def _path(kind: str, namespace: str, name: str = "") -> str:
+    """Names may come from a database: one that is no name leads nowhere."""
+    for part in filter(None, (namespace, name)):
+        if not _NAME.fullmatch(part):
+            raise ClusterError(f"{part[:LONGEST_NAME]!r} is no name", status=404)
     path = PATHS[kind].format(f"namespaces/{namespace}/" if namespace else "")
     return f"{path}/{name}" if name else path
 

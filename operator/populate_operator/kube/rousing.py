@@ -20,7 +20,8 @@ async def rouse(address: str) -> None:
     """`address` is the pod's. Raises WorkerUnreachable."""
     host = f"[{address}]" if ":" in address else address
     try:
-        async with aiohttp.ClientSession(timeout=PATIENCE) as session, session.post(f"http://{host}:{PORT}/look"):
-            pass
+        async with aiohttp.ClientSession(timeout=PATIENCE) as session:
+            # What answers there is the user's image: it is not to send the operator elsewhere.
+            await session.post(f"http://{host}:{PORT}/look", allow_redirects=False)
     except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
         raise WorkerUnreachable(f"the worker at {host} cannot be told of keys: {error!r}") from error
