@@ -12,6 +12,7 @@ from populate_jobs.errors import ResolveRefused
 
 from populate_operator.plan import Problem
 from populate_operator.spec import Spec
+from populate_operator.text import one_line
 
 OF_THE_DATABASE = frozenset({"DatabaseUnreachable", "LoginRefused", "Contended", "DatabaseError"})
 """Refusals that say nothing of the manifest or the code: the database may come back."""
@@ -30,7 +31,7 @@ def arguments(spec: Spec) -> list[str]:
 def refusal(error: PopulateError, before: Problem | None, now: datetime) -> Problem:
     reason = error.reason if isinstance(error, ResolveRefused) else "ResolveFailed"
     times = before.times + 1 if before is not None and before.reason == reason else 1
-    return Problem(reason, " ".join(str(error).split()), now, times, lasting=reason not in OF_THE_DATABASE)
+    return Problem(reason, one_line(str(error)), now, times, lasting=reason not in OF_THE_DATABASE)
 
 
 def worker_settings(spec: Spec) -> WorkerSettings:

@@ -10,6 +10,7 @@ from typing import Any
 from populate_jobs import Key
 
 from populate_operator.plan.status import plain
+from populate_operator.text import printable
 
 
 def as_data(value: Any, form: str) -> None:
@@ -34,7 +35,7 @@ def as_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, wide: 
         right = all(isinstance(row[position], int) for row in rows) and bool(rows)
         table.add_column(column, justify="right" if right else "left", overflow="fold", no_wrap=column != wide)
     for row in rows:
-        table.add_row(*(Text(str(cell)) for cell in row))
+        table.add_row(*(Text(printable(str(cell))) for cell in row))
     Console(width=None if sys.stdout.isatty() else 1000, highlight=False).print(table)
 
 

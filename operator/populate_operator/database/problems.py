@@ -19,6 +19,7 @@ from populate_jobs.errors import (
 
 from populate_operator.plan import Problem
 from populate_operator.plan.conditions import TABLE_MISSING
+from populate_operator.text import one_line
 
 _REASONS: dict[type[PopulateError], tuple[str, bool]] = {
     DatabaseUnreachable: ("DatabaseUnreachable", False),
@@ -38,8 +39,4 @@ def problem(error: BaseException, before: Problem | None, now: datetime) -> Prob
     """`before` is the problem there was until now: the same one again counts up."""
     reason, lasting = next((found for kind, found in _REASONS.items() if isinstance(error, kind)), _OTHER)
     times = before.times + 1 if before is not None and before.reason == reason else 1
-    return Problem(reason, one_line(error), now, times, lasting)
-
-
-def one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return Problem(reason, one_line(str(error)) or type(error).__name__, now, times, lasting)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from populate_operator.database.flight import Flight
+from populate_operator.text import one_line
 
 from .api import ClusterError
 
@@ -60,7 +61,7 @@ class Errands:
         self._not_before.pop(name, None)
 
     def _pause(self, name: str, error: BaseException) -> None:
-        log.info("%s: %s", name, error)
+        log.info("%s: %s", name, one_line(str(error)))
         failures = self._failures[name] = self._failures.get(name, 0) + 1
         unanswered = isinstance(error, ClusterError) and not error.says_no
         longest = LONGEST_UNANSWERED_SECONDS if unanswered else LONGEST_PAUSE_SECONDS

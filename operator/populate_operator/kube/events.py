@@ -6,6 +6,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from populate_operator.plan.events import Event
+from populate_operator.text import printable
 
 from .api import Object
 from .manifests.names import MANAGER
@@ -25,7 +26,7 @@ def event(of: Object, what: Event, reporter: str, now: datetime) -> dict[str, An
         "action": "Reconcile",
         "type": what.type,
         "reason": what.reason,
-        "note": what.message[:LONGEST_NOTE],
+        "note": printable(what.message[:LONGEST_NOTE]),
         "regarding": {
             "apiVersion": of["apiVersion"],
             "kind": of["kind"],

@@ -9,6 +9,7 @@ from typing import Any
 from populate_jobs.errors import PopulateError
 
 from populate_operator.plan import Problem, Worker
+from populate_operator.text import one_line
 
 from .api import Object
 from .manifests import names
@@ -142,7 +143,7 @@ def how_it_ended(terminated: Mapping[str, Any]) -> str:
     """`ended with status 3: the database refuses the worker: last words`."""
     code, reason = terminated.get("exitCode"), terminated.get("reason", "")
     how = reason if reason not in ("", "Error", "Completed") else f"ended with status {code}"
-    said = " ".join(terminated.get("message", "").split())[-LONGEST:]
+    said = one_line(terminated.get("message", ""))[-LONGEST:]
     return ": ".join(part for part in ("the worker " + how, _SAYS_WHY.get(code or 0, ""), said) if part)
 
 

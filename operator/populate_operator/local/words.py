@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from populate_operator.text import printable
+
 from .populating import Populating
 from .run import trouble
 
@@ -23,7 +25,7 @@ def complaint(job: Populating) -> str:
         again = "" if problem.lasting else " (trying again)"
         return f"{problem.message}{again}"
     group = job.latest_error
-    return f"{group.count} × {group.message}" if group else ""
+    return f"{group.count} × {printable(group.message)}" if group else ""
 
 
 def _spaced(reason: str) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
+from populate_operator.text import printable
+
 from .conditions import Condition
 
 LONGEST_MESSAGE = 1024
@@ -43,4 +45,5 @@ def _written(condition: Condition, before: Mapping[str, Any] | None, generation:
 
 
 def _shortened(message: str) -> str:
+    message = printable(message)
     return message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 3] + "..."

@@ -8,6 +8,8 @@ from typing import Any
 
 from populate_jobs import ErrorGroup
 
+from populate_operator.text import printable
+
 from .metav1 import moment, timestamp
 from .observation import Observation
 from .pace import Pace, estimated_completion, standing
@@ -111,11 +113,11 @@ def _to_the_minute(at: datetime) -> datetime:
 
 def _error(group: ErrorGroup) -> dict[str, Any]:
     key = {name: plain(value) for name, value in group.sample_key.items()}
-    return {"message": group.message[:LONGEST_ERROR], "count": group.count, "sampleKey": key}
+    return {"message": printable(group.message[:LONGEST_ERROR]), "count": group.count, "sampleKey": key}
 
 
 def plain(value: Any) -> str | int:
     """A key's value as JSON can hold it."""
     if isinstance(value, bytes):
         return value.hex()
-    return value if isinstance(value, int) else str(value)
+    return value if isinstance(value, int) else printable(str(value))
