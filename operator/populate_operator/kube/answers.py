@@ -15,7 +15,7 @@ from populate_operator.database.problems import problem
 from populate_operator.plan import Problem, Resolved
 from populate_operator.spec import PopulateJob
 
-from . import asking, relocation
+from . import asking, claim, relocation
 from .api import Object
 from .errands import Errands
 from .manifests import assignment as assignments
@@ -41,6 +41,8 @@ class Answers:
         self._digest: tuple[PopulateJob, assignments.Answer, str] | None = None
         """Of the assignment of this spec and answer."""
         self.refusal: Problem | None = None
+        self.problem: Problem | None = None
+        """What keeps the answer from the workers."""
 
     @property
     def document(self) -> ResolveDocument | None:
@@ -83,9 +85,18 @@ class Answers:
         found = self._config_map
         if found is None or _applied(found) != self._wanted_digest(job, owner, self._kept, now):
             wanted = assignments.assignment(job, owner, self._kept, now)
-            self._errands.run("assign", functools.partial(self._place.cluster.apply, wanted), self._place.store.put)
+            apply = functools.partial(claim.apply, self._place.cluster, self._place.store, wanted)
+            self._errands.run("assign", apply, self._assigned, self._not_assigned)
             return None
         return str(found["metadata"]["annotations"][names.CHANGED_AT])
+
+    def _assigned(self, found: Object) -> None:
+        self.problem = None
+        self._place.store.put(found)
+
+    def _not_assigned(self, error: BaseException) -> None:
+        if isinstance(error, claim.NameTaken):
+            self.problem = Problem("NameTaken", str(error), tasks.now(), 1, lasting=True)
 
     def _wanted_digest(self, job: PopulateJob, owner: Object, kept: assignments.Answer, now: datetime) -> str:
         made = self._digest

@@ -10,7 +10,7 @@ from populate_operator.plan import Problem, Worker
 from populate_operator.plan.recovery import Recovery
 from populate_operator.spec import PopulateJob
 
-from . import pods
+from . import claim, pods
 from .api import ClusterError, Object
 from .errands import Errands
 from .manifests import names
@@ -122,7 +122,7 @@ class Crew:
             except ClusterError as error:
                 if error.status != 404:
                     raise
-        return await self._place.cluster.apply(wanted)
+        return await claim.apply(self._place.cluster, self._place.store, wanted)
 
     def _applied(self, found: Object) -> None:
         self._refused = None

@@ -12,6 +12,7 @@ from populate_operator.plan import Problem, Worker
 from populate_operator.text import one_line
 
 from .api import Object
+from .claim import NameTaken
 from .manifests import names
 from .manifests.pod import CONTAINER
 
@@ -19,7 +20,7 @@ IMAGE_REASONS = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"}
 )
 CONFIG_REASONS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
-HOPELESS = frozenset({"ImagePullFailed", "PodInvalid", "WorkersFailing", "PodsRefused"})
+HOPELESS = frozenset({"ImagePullFailed", "PodInvalid", "WorkersFailing", "PodsRefused", "NameTaken"})
 """With these more workers would fare no better; without a node they may: something may be adding nodes."""
 BUSY_COST = "100"
 """What it costs to delete a pod that holds keys: those without are deleted first."""
@@ -71,7 +72,8 @@ def problem(
 ) -> Problem | None:
     """What keeps workers from coming up, unless one of them is up; `refused` is why the Deployment was."""
     if refused is not None:
-        return _problem("TemplateRefused", str(refused), True, before, now)
+        reason = "NameTaken" if isinstance(refused, NameTaken) else "TemplateRefused"
+        return _problem(reason, str(refused), True, before, now)
     living = [pod for pod in pods if not is_over(pod) and not is_leaving(pod)]
     if any(is_ready(pod) for pod in living):
         return None

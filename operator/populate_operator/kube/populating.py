@@ -126,7 +126,7 @@ class Populating:
             refresh_problem=keeper.refresh_problem if keeper else None,
             replicas=self._replicas,
             workers=self.crew.workers,
-            worker_problem=self.crew.problem,
+            worker_problem=self._answers.problem or self.crew.problem,
             alive=self.crew.alive(held) | self._recovering,
             deaths=self.crew.deaths(held),
             upstream=upstream,
