@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.cluster import Cluster, Kubectl, certificates, golang
+from tests.cluster import Cluster, Kubectl, golang
 from tests.cluster.installation import create_namespace
+from tests.servers import certificates
 from tests.servers.host import Unavailable, free_port, install
 
 from . import keda_manifests as manifests

@@ -35,6 +35,8 @@ class Product:
     address: str = LOCAL
     disk_mib: int | None = None
     """Size of the disk that has its data; None for the machine's own."""
+    folder: Path | None = None
+    """Of this machine, which the server reads under the same name."""
 
     def arguments(self, port: int, address: str | None = None) -> tuple[str, ...]:
         """Command line of a server that listens there."""

@@ -33,6 +33,8 @@ class Container:
                 container.with_tmpfs_mount("/disk", f"size={product.disk_mib}m,mode=1777")
                 options["entrypoint"] = [*_MOVE, *client.images.get(image).attrs["Config"]["Entrypoint"]]
                 command += _DISK_DATA[product.backend]
+            if product.folder:
+                container.with_volume_mapping(str(product.folder), str(product.folder), "ro")
             if engine.is_own():
                 container.with_kwargs(**options, network_mode="host")
                 command += product.arguments(port)

@@ -25,16 +25,20 @@ _RUNTIMES: dict[str, type[Any]] = {kind.__name__: kind for kind in (Container, P
 
 
 @contextmanager
-def serve(name: str, *settings: str, address: str = LOCAL, disk_mib: int | None = None) -> Iterator[Server]:
+def serve(
+    name: str, *settings: str, address: str = LOCAL, disk_mib: int | None = None, folder: Path | None = None
+) -> Iterator[Server]:
     """A server of one's own, to be stopped and broken at will; gone afterwards. Raises Unavailable.
 
-    `settings` are options of its command line besides its own, and may contradict them. With `disk_mib` its data is on
-    a disk of that size, which is to be had in a container only, and does not outlast a stop.
+    `settings` are options of its command line besides its own, and may contradict them; `folder` is one that they name.
+    With `disk_mib` its data is on a disk of that size, which is to be had in a container only, and does not outlast a
+    stop.
     """
     _sweep()
     product, key = _at(name, address), f"{name}.{os.getpid()}.{free_port()}"
     try:
-        yield _create(dataclasses.replace(product, settings=(*product.settings, *settings), disk_mib=disk_mib), key)
+        more = (*product.settings, *settings)
+        yield _create(dataclasses.replace(product, settings=more, disk_mib=disk_mib, folder=folder), key)
     finally:
         _remove(key)
 

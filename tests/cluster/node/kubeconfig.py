@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 from urllib.request import Request, urlopen
 
-from tests.cluster import certificates
+from tests.servers import certificates
 
 from . import network
 
