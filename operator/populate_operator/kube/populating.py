@@ -176,7 +176,8 @@ class Populating:
             self.crew.nudge(changed_at)
         if self.keeper is not None and self.document is not None:
             self._tend(self.plan, self.keeper, self.document, now)
-        self.crew.resize(self.job, self.seen, replicas, self.plan.busy)
+        # Without an assignment of their own they would only fail.
+        self.crew.resize(self.job, self.seen, 0 if self._answers.problem else replicas, self.plan.busy)
         self.crew.rouse(self.plan.rouse)
         self._report.write(self._previous.status)
 
