@@ -41,11 +41,12 @@ else
 	$(CLUSTER_TEST)
 endif
 
-lint: $(READY) ## Style, types, import contracts, lock
+lint: $(READY) ## Style, types, import contracts, insecure code, lock
 	ruff check .
 	ruff format --check .
 	mypy
 	lint-imports
+	bandit --quiet --configfile pyproject.toml --recursive jobs worker operator
 	python .ci/lock.py --check
 
 unit: $(READY) ## Tests that need no server

@@ -13,7 +13,7 @@ CONTAINER = "worker"
 ASSIGNMENT_FOLDER = "/etc/populate/assignment"
 DATABASE_FOLDER = "/etc/populate/database"
 _TMP = "populate-tmp"
-_SCRATCH = "/tmp"  # noqa: S108 a volume of the pod's own
+_SCRATCH = "/tmp"  # noqa: S108 a volume of the pod's own  # nosec B108
 
 _DEFAULTS: dict[str, Any] = {
     "spec": {
