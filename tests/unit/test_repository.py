@@ -72,9 +72,9 @@ def test_no_tracked_file_depends_on_where_it_was_written(forbidden: re.Pattern[s
     assert found == []
 
 
-def test_every_promise_of_reliability_names_a_test_that_there_is() -> None:
-    page = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
-    promised = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page)
+@pytest.mark.parametrize("page", ["docs/reliability.md", "SECURITY.md"])
+def test_every_promise_names_a_test_that_there_is(page: str) -> None:
+    promised = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / page).read_text(encoding="utf-8"))
     assert promised
     assert [(file, test) for file, test in promised if test not in {f.name for f in functions(ROOT / file)}] == []
 
