@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from .pages import page_by_page, some_at_a_time
 from .table import JobsTable
 from .types import Key
+from .whole import whole
 
 _DEFAULT_PRIORITY = 5
 
@@ -59,7 +60,7 @@ def ignore(jobs: JobsTable, keys: Sequence[Key]) -> int:
     def change(keys: Sequence[Key]) -> int:
         condition, args = jobs.matching(keys)
         jobs.run("ignore_keys", args, key_values=", ".join([value] * len(keys)))
-        return int(jobs.run("count_ignored", args, keys=condition).rows[0][0])
+        return whole(jobs.run("count_ignored", args, keys=condition).rows[0][0])
 
     distinct = {jobs.values(key): key for key in keys}
     return some_at_a_time(list(distinct.values()), change)

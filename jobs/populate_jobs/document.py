@@ -20,6 +20,8 @@ PROTOCOL = 1
 
 BEGIN = "-----BEGIN POPULATE RESOLVE-----"
 END = "-----END POPULATE RESOLVE-----"
+LONGEST = 900 * 2**10
+"""Characters; a ConfigMap, where it is kept, holds a MiB."""
 _REASON = re.compile(r"[A-Z][A-Za-z0-9]{0,99}")
 _FULL_NAME = re.compile(r"([`\"]).+\1\.\1.+\1")
 
@@ -126,6 +128,8 @@ def between_sentinels(output: str) -> str:
     start, end = output.rfind(BEGIN), output.rfind(END)
     if start < 0 or end < start:
         raise DocumentError("no resolve document in the output")
+    if end - start > LONGEST:
+        raise DocumentError(f"the resolve document is longer than {LONGEST} characters")
     return output[start + len(BEGIN) : end].strip()
 
 

@@ -14,6 +14,7 @@ from .errors import TableMissing
 from .retry import KILLED, RetryPolicy, backoff, worth_retrying
 from .table import JobsTable
 from .types import Failure, Key, Outcome, Reservation
+from .whole import whole
 
 MESSAGE_LENGTH = 2047
 TRUNCATED = "...truncated"
@@ -145,7 +146,7 @@ def _record_failure(jobs: JobsTable, held: Reservation, failure: Failure, policy
 def _attempts(jobs: JobsTable, key: Key) -> int:
     """How often the key has failed so far."""
     rows = jobs.run("attempts", [jobs.name, jobs.hash(key)]).rows
-    return int(rows[0][0]) if rows else 0
+    return whole(rows[0][0]) if rows else 0
 
 
 def _mark_ended(

@@ -6,8 +6,10 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from .finish import MESSAGE_LENGTH
 from .table import JobsTable
 from .types import Counts, ErrorGroup, Progress
+from .whole import whole
 
 ERRORS_READ = 20_000
 """Error rows that are grouped at most."""
@@ -19,12 +21,12 @@ _VARIES = re.compile(
 
 def ready(jobs: JobsTable, limit: int) -> int:
     """Due rows, counted no further than `limit`: what scaling needs to know."""
-    return int(jobs.run("ready", [limit]).rows[0][0])
+    return whole(jobs.run("ready", [limit]).rows[0][0])
 
 
 def held(jobs: JobsTable) -> dict[str, int]:
     """Reserved rows by host, ours and foreign ones alike."""
-    return {str(host): int(count) for host, count in jobs.run("held").rows}
+    return {str(host): whole(count) for host, count in jobs.run("held").rows}
 
 
 def holds_rows(jobs: JobsTable) -> bool:
@@ -37,14 +39,14 @@ def counts(jobs: JobsTable) -> Counts:
     totals: dict[str, int] = {}
     for status, later, count in jobs.run("counts").rows:
         name = "scheduled" if status == "pending" and later else str(status)
-        totals[name] = totals.get(name, 0) + int(count)
+        totals[name] = totals.get(name, 0) + whole(count)
     return Counts(**totals)
 
 
 def progress(jobs: JobsTable) -> Progress:
     """Evaluates key_source: as slow as that is."""
     ((total, done),) = jobs.run("progress").rows
-    return Progress(int(total), int(done))
+    return Progress(whole(total), whole(done))
 
 
 def error_groups(jobs: JobsTable, *, most: int = 10) -> list[ErrorGroup]:
@@ -58,7 +60,7 @@ def error_groups(jobs: JobsTable, *, most: int = 10) -> list[ErrorGroup]:
 
 def signature(message: str) -> str:
     """The message without what varies from key to key: numbers, quoted text, identifiers."""
-    return _VARIES.sub("…", message.strip().split("\n", 1)[0])[:200]
+    return _VARIES.sub("…", message[:MESSAGE_LENGTH].strip().split("\n", 1)[0])[:200]
 
 
 def _group(jobs: JobsTable, name: str, rows: Sequence[tuple[Any, ...]]) -> ErrorGroup:

@@ -5,12 +5,13 @@ Each chunk is a short transaction, so that workers keep reserving in between.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from .errors import Duplicate, MissingGrant
 from .table import JobsTable
+from .whole import whole
 
 CHUNK = 5_000
 
@@ -36,11 +37,11 @@ def _add_chunks(jobs: JobsTable, stage: str, priority: int, delay: float) -> int
         jobs.run_if_any(statement, stage=stage)
     ((size,),) = jobs.run("stage_size", stage=stage).rows
     ((due_time,),) = jobs.run("due_time", [delay]).rows
-    chunks = list(_chunks(int(size)))
+    firsts = range(1, whole(size) + 1, CHUNK)
     # Each chunk is due a millisecond after the one before, so that a place in the queue can be named.
     return sum(
-        _add_chunk(jobs, stage, [priority, due_time - timedelta(milliseconds=left), *chunk])
-        for left, chunk in zip(reversed(range(len(chunks))), chunks, strict=True)
+        _add_chunk(jobs, stage, [priority, due_time - timedelta(milliseconds=left), first, first + CHUNK - 1])
+        for left, first in zip(reversed(range(len(firsts))), firsts, strict=True)
     )
 
 
@@ -49,11 +50,6 @@ def _add_chunk(jobs: JobsTable, stage: str, args: Sequence[Any]) -> int:
         return jobs.run("add_staged", args, stage=stage).rowcount
     except Duplicate:
         return jobs.run("add_staged_missing", args, stage=stage).rowcount
-
-
-def _chunks(size: int) -> Iterator[tuple[int, int]]:
-    """First and last row number of each."""
-    return ((first, first + CHUNK - 1) for first in range(1, size + 1, CHUNK))
 
 
 def _name(jobs: JobsTable) -> str:

@@ -13,6 +13,7 @@ from .connection import Connection
 from .document import ResolveDocument
 from .table import JobsTable
 from .types import Counts, Progress
+from .whole import whole
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ class _Union:
         args = [value for part in self._parts for value in part.args]
         found: list[_Found] = [{} for _ in self._parts]
         for part, what, name, number in self._connection.execute(sql, args).rows:
-            found[int(part)].setdefault(str(what), {})[str(name)] = int(number)
+            found[whole(part)].setdefault(str(what), {})[str(name)] = whole(number)
         return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
+LONGEST_LINE = 10_000
 
 
 def printable(text: str) -> str:
@@ -12,4 +13,4 @@ def printable(text: str) -> str:
 
 def one_line(text: str) -> str:
     """Without line breaks, too: in a log it cannot pass for a line of its own."""
-    return printable(" ".join(text.split()))
+    return printable(" ".join(text[:LONGEST_LINE].split()))

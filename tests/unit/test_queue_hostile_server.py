@@ -9,16 +9,20 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
+from decimal import Decimal, InvalidOperation
 from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
-from populate_jobs import DatabaseSettings, connect
-from populate_jobs.errors import DatabaseUnreachable, PopulateError, TookTooLong
+from populate_jobs import DatabaseSettings, Look, connect, look
+from populate_jobs.connection import Result
+from populate_jobs.errors import DatabaseError, DatabaseUnreachable, PopulateError, TookTooLong
+from populate_jobs.statements import statements
 from populate_operator.database import lane as lanes
 from populate_operator.database.lane import Lane, Limits
 
 from tests.servers.host import PATIENCE, wait_until
+from tests.unit.planning import DOCUMENT
 
 from .hostile import HARM, Answer, Hostile, HostileMySQL, HostilePostgreSQL, mysql_wants_file, silence, trickle
 
@@ -122,3 +126,30 @@ def test_a_lane_is_closed_at_once_whatever_its_server_does(start: Start, kind: t
     before = time.monotonic()
     lane.close(0.0)
     assert time.monotonic() - before < 5
+
+
+class Answers:
+    """FAKE session: whatever is asked, this is the answer."""
+
+    def __init__(self, *row: object) -> None:
+        self.row = row
+        self.backend = "mysql"
+        self.statements = statements("mysql")
+
+    def execute(self, sql: str, args: object = ()) -> Result:
+        return Result([self.row], 1)
+
+
+@pytest.mark.parametrize(
+    "number", [Decimal("9" * 1_000_000), Decimal("NaN"), -1, 2**63, float("inf"), "7", None], ids=lambda number: ""
+)
+def test_a_count_is_a_number_that_a_server_can_count_to(number: object) -> None:
+    """The first of these would take half a minute to convert, in which nothing else in the process goes on."""
+    with pytest.raises((DatabaseError, InvalidOperation)):
+        look(Answers(0, "ready", "", number), [Look(DOCUMENT, 10)])  # type: ignore[arg-type]
+
+
+def test_a_count_as_servers_have_it_is_taken() -> None:
+    for number in 7, Decimal(7):
+        (seen,) = look(Answers(0, "ready", "", number), [Look(DOCUMENT, 10)])  # type: ignore[arg-type]
+        assert seen.ready == 7

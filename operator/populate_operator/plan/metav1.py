@@ -45,5 +45,5 @@ def _written(condition: Condition, before: Mapping[str, Any] | None, generation:
 
 
 def _shortened(message: str) -> str:
-    message = printable(message)
+    message = printable(message[: LONGEST_MESSAGE + 1])
     return message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 3] + "..."
