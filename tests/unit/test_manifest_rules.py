@@ -37,6 +37,10 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
         {"restrictBy": [{"table": "Recording"}]},
         f'spec.restrictBy[0].table: {CLASS_PATH} cardio.Recording, not "Recording"',
     ),
+    (
+        {"database": {"secretRef": {"name": "../../other/secrets/login"}}},
+        'spec.database.secretRef.name: must be the name of a Secret in this namespace, not "../../other/secrets/login"',
+    ),
 ]
 
 KEPT: list[dict[str, Any]] = [
