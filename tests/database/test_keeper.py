@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from populate_jobs import Counts, Progress, ResolveDocument, refresh, reserve
+from populate_jobs import Counts, DatabaseSettings, Progress, ResolveDocument, refresh, reserve
 from populate_operator.database import login, rounds
 from populate_operator.database.flight import Flight
 from populate_operator.database.keeper import Keeper, Watch
@@ -15,6 +15,7 @@ from populate_operator.spec import Spec, Worker
 
 from tests.database.pipeline import ANNA, Pipeline
 from tests.servers.host import PATIENCE, wait_until
+from tests.unit.hostile import HARM, HostileMySQL, HostilePostgreSQL, silence
 
 SPEC = Spec(table="lab.Scan", worker=Worker(image="lab"))
 EVERY = 0.1
@@ -30,8 +31,8 @@ WORKING = {
 class Desk:
     """What the operator's loop does for its keepers."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
-        self.login = Login(pipeline.settings, lambda: None)
+    def __init__(self, settings: DatabaseSettings) -> None:
+        self.login = Login(settings, lambda: None)
         self.news = 0
         self.keepers: list[Keeper] = []
 
@@ -43,15 +44,19 @@ class Desk:
         made.watch(Watch(document, spec, None, EVERY, EVERY, quiet=True))
         return made
 
-    def until(self, condition: Callable[[], object]) -> None:
+    def until(self, condition: Callable[[], object], *others: "Desk") -> None:
         deadline = time.monotonic() + PATIENCE
         while not condition():
             assert time.monotonic() < deadline, "it did not come to that"
-            for keeper in self.keepers:
-                keeper._flight.collect()
-            self.login.rounds.collect()
-            self.login.go(time.monotonic())
+            for desk in (self, *others):
+                desk.turn()
             time.sleep(0.005)
+
+    def turn(self) -> None:
+        for keeper in self.keepers:
+            keeper._flight.collect()
+        self.login.rounds.collect()
+        self.login.go(time.monotonic())
 
     def _was_told(self) -> None:
         self.news += 1
@@ -60,7 +65,7 @@ class Desk:
 @pytest.fixture
 def desk(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     monkeypatch.setattr(rounds, "SHORTEST", EVERY)
-    found = Desk(pipeline)
+    found = Desk(pipeline.settings)
     yield found
     found.login.close(5)
 
@@ -178,6 +183,23 @@ def test_a_key_source_that_never_ends_keeps_nobody_waiting(pipeline: Pipeline, d
     desk.login.close(0.1)
     working = WORKING[pipeline.server.backend]
     wait_until(lambda: not pipeline.server.execute(working), "the server does not work for them any more")
+
+
+def test_a_server_that_does_harm_keeps_nobody_else_waiting(pipeline: Pipeline, desk: Desk) -> None:
+    kind = HostileMySQL if pipeline.server.backend == "mysql" else HostilePostgreSQL
+    good = desk.keeper(pipeline.document())
+    servers = [kind(harm, 3) for harm in (silence, HARM[kind][0])]
+    others = [Desk(server.settings) for server in servers]
+    bad = [other.keeper(pipeline.document()) for other in others]
+    for number in range(1, 6):
+        pipeline.add(number)
+        desk.until(lambda number=number: good.queue is not None and good.queue.ready == number, *others)
+    desk.until(lambda: bad[1].refresh_problem is not None, *others)
+    assert good.refresh_problem is None
+    assert good.database is None
+    for server, other in zip(servers, others, strict=True):
+        server.close()
+        other.login.close(0.0)
 
 
 def test_one_that_becomes_slow_is_refreshed_among_the_slow(
