@@ -125,7 +125,7 @@ def _same(before: object, now: object) -> bool:
 def _decoded(data: dict[str, Any], name: str) -> dict[str, str]:
     """What a login consists of; all else in the Secret is none of ours."""
     found: dict[str, str] = {}
-    for key in KEYS & data.keys():
+    for key in sorted(KEYS & data.keys()):
         try:
             found[key] = base64.b64decode(data[key] or "").decode().removesuffix("\n")
         except ValueError:  # which quotes what it could not decode
