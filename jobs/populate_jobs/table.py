@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -26,6 +25,7 @@ class JobsTable:
         self.restricted = bool(document.restriction)
         self.name = document.jobs.rpartition(".")[2].strip(self._quote)
         self.frontier = Frontier()
+        self._has_attempts: bool | None = None
         self._names = self._fill_in()
 
     def run(self, statement: str, args: Sequence[Any] = (), **parts: str) -> Result:
@@ -79,10 +79,13 @@ class JobsTable:
         text = repr([value.hex() if isinstance(value, bytes) else str(value) for value in self.values(key)])
         return hashlib.sha256(text.encode()).hexdigest()[:40]
 
-    @functools.cached_property
+    @property
     def has_attempts(self) -> bool:
-        """Whether resolve made the attempts table (it may lack the right to)."""
-        return bool(self.run("attempts_exist", [self.document.schema, ATTEMPTS_TABLE]).rows)
+        """Whether resolve made the attempts table (it may lack the right to); asked once."""
+        # Not a cached_property: until Python 3.12 that holds one lock for all tables, whose servers may hang.
+        if self._has_attempts is None:
+            self._has_attempts = bool(self.run("attempts_exist", [self.document.schema, ATTEMPTS_TABLE]).rows)
+        return self._has_attempts
 
     @property
     def _quote(self) -> str:

@@ -1,6 +1,10 @@
 """What becomes of a reserved key that its owner still holds: complete, fail with back-off, release."""
 
 import datetime
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from populate_jobs import (
@@ -15,8 +19,10 @@ from populate_jobs import (
     reserve,
     retry_errors,
 )
+from populate_jobs.connection import Result
 
 from tests.database.pipeline import ANNA, BERT, Pipeline, reserve_one
+from tests.servers.host import PATIENCE
 
 ONCE = RetryPolicy()
 TWICE = RetryPolicy(limit=2, backoff_seconds=100, max_backoff_seconds=150, retry_on=("ValueError",))
@@ -245,3 +251,31 @@ def test_releasing_a_key_that_failed_before_keeps_its_message_and_attempts(pipel
     release(jobs, [reserve_one(jobs)])
     assert pipeline.row(1)["error_message"] == FAILURE.message
     assert pipeline.attempts() == [1]
+
+
+class Hanging(JobsTable):
+    """On a server that never answers one question."""
+
+    answer = threading.Event()
+    asked = threading.Event()
+
+    def run(self, statement: str, args: Sequence[Any] = (), **parts: str) -> Result:
+        if statement == "attempts_exist":
+            self.asked.set()
+            self.answer.wait(PATIENCE)
+        return super().run(statement, args, **parts)
+
+
+def test_a_table_whose_server_hangs_keeps_no_other_table_waiting(pipeline: Pipeline) -> None:
+    hanging = pipeline.session(kind=Hanging)
+    with ThreadPoolExecutor(2) as threads:
+        waiting = threads.submit(lambda: hanging.has_attempts)
+        assert hanging.asked.wait(PATIENCE)
+        other = pipeline.session()
+        try:
+            assert threads.submit(lambda: other.has_attempts).result(10)
+        finally:
+            hanging.answer.set()
+        assert waiting.result(PATIENCE)
+        hanging.answer.clear()
+        hanging.asked.clear()
