@@ -23,6 +23,8 @@ from tests.servers.host import wait_until
 from .samples import Sample
 
 KEY_EVERY = 1.0
+LEAST_SAMPLES = 4
+"""However slow the machine is: growth is judged by those after the warm-up."""
 WORKERS = 2
 MIB = 2**20
 # Runs in the worker's container; one line for each process of the worker, but not for itself.
@@ -82,7 +84,7 @@ def _trickle(
         clock = time.monotonic() - began
         if clock >= len(samples) * every:
             samples.append(Sample(clock, _sample(lab, job, operator, user_name)))
-        if clock >= seconds:
+        if clock >= seconds and len(samples) >= LEAST_SAMPLES:
             return samples, item - 1
         lab.add("insert", first=item)
         time.sleep(max(0.0, began + item * KEY_EVERY - time.monotonic()))
