@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Iterator
 
 import populate_jobs
@@ -14,7 +13,7 @@ from populate_operator.database.lane import Lane, Limits
 
 from tests.database.pipeline import Pipeline, settings
 from tests.database.users import user
-from tests.servers.host import PATIENCE
+from tests.lanes import keep_time
 
 FOR_EVER = {
     "mysql": "SLEEP(10000) = 0",
@@ -79,11 +78,7 @@ def test_a_restriction_that_sleeps_and_lifts_its_own_limit_is_ended_from_outside
     document = restricted(pipeline, FOR_EVER[pipeline.server.backend])
     lane = Lane(login, "populate test", Limits(task=0.5, crowded=0.5, lock=5.0))
     late = lane.submit(lambda connection: populate_jobs.look(connection, [Look(document, 10)]))
-    deadline = time.monotonic() + PATIENCE
-    while not late.done():
-        assert time.monotonic() < deadline
-        lane.keep_time(time.monotonic())
-        time.sleep(0.01)
+    keep_time(lane, late)
     with pytest.raises(TookTooLong):
         late.result()
     lane.close()

@@ -11,6 +11,7 @@ from populate_operator.database.lane import Lane, Limits
 
 from tests.chaos.proxy import Proxy
 from tests.database.pipeline import settings
+from tests.lanes import keep_time
 from tests.servers import Server
 from tests.servers.host import PATIENCE, wait_until
 
@@ -50,20 +51,11 @@ def ask(connection: Connection) -> None:
     connection.execute("SELECT 1")
 
 
-def kept(lane: Lane, *futures: object) -> None:
-    """Keeps the lane's time until these have come back."""
-    deadline = time.monotonic() + PATIENCE
-    while not all(future.done() for future in futures):  # type: ignore[attr-defined]
-        assert time.monotonic() < deadline
-        lane.keep_time(time.monotonic())
-        time.sleep(0.01)
-
-
 def test_what_takes_too_long_is_ended_on_the_server_and_the_next_task_runs(server: Server, opened: Open) -> None:
     lane = opened()
     first = lane.submit(session).result(PATIENCE)
     late = lane.submit(sleep)
-    kept(lane, late)
+    keep_time(lane, late)
     with pytest.raises(TookTooLong, match=r"ended after 0\.\d s"):
         late.result()
     assert server.execute(SESSIONS[server.backend].format(first)) == []
@@ -77,7 +69,7 @@ def test_several_statements_of_a_task_count_together(opened: Open) -> None:
 
     lane = opened()
     late = lane.submit(many)
-    kept(lane, late)
+    keep_time(lane, late)
     with pytest.raises(TookTooLong):
         late.result()
 
@@ -90,7 +82,7 @@ def test_a_server_that_has_fallen_silent_is_left(server: Server, opened: Open, m
         lane.submit(session).result(PATIENCE)
         proxy.fall_silent()
         late = lane.submit(ask)
-        kept(lane, late)
+        keep_time(lane, late)
         with pytest.raises(TookTooLong):
             late.result()
 
@@ -100,7 +92,7 @@ def test_a_wide_lane_runs_as_many_at_once(opened: Open) -> None:
     slow = lane.submit(sleep)
     assert isinstance(lane.submit(session).result(PATIENCE), int)
     assert not slow.done()
-    kept(lane, slow)
+    keep_time(lane, slow)
 
 
 def test_what_takes_long_may_go_on_until_somebody_waits(opened: Open) -> None:

@@ -21,6 +21,7 @@ from populate_jobs.statements import statements
 from populate_operator.database import lane as lanes
 from populate_operator.database.lane import Lane, Limits
 
+from tests.lanes import keep_time
 from tests.servers.host import PATIENCE, wait_until
 from tests.unit.planning import DOCUMENT
 
@@ -107,11 +108,7 @@ def test_a_task_that_a_server_never_answers_is_ended_and_its_thread_with_it(
     limits = Limits(task=0.5, crowded=0.5, lock=1.0)
     lane = Lane(start(kind, harm, OPENING[kind]).settings, f"harm of {kind.__name__}", limits)
     late = lane.submit(lambda connection: connection.execute("SELECT 1"))
-    deadline = time.monotonic() + PATIENCE
-    while not late.done():
-        assert time.monotonic() < deadline
-        lane.keep_time(time.monotonic())
-        time.sleep(0.01)
+    keep_time(lane, late)
     with pytest.raises(TookTooLong):
         late.result()
     lane.close(0.0)
