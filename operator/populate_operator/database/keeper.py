@@ -107,9 +107,10 @@ class Keeper:
         self._start_refreshing("refresh", task, self._refreshed, again)
 
     @property
-    def _is_quick(self) -> bool:
-        """Going by the last time."""
-        return not self._overran and (self.refreshed is None or self.refreshed.seconds < QUICK_SECONDS)
+    def _lane(self) -> Lane:
+        """The quick one or the slow one, going by the last time."""
+        quick = not self._overran and (self.refreshed is None or self.refreshed.seconds < QUICK_SECONDS)
+        return self.login.refresh if quick else self.login.slow
 
     def look(self, document: ResolveDocument, spec: Spec, rate: float | None, every: float) -> None:
         """`rate` is keys a second one worker makes, where measured; `every` the least seconds between two looks."""
@@ -163,9 +164,8 @@ class Keeper:
             return
         self._checked_at = clock
         question = Check(watch.document, watch.spec.refresh.stale_timeout_seconds, watch.spec.keep_completed)
-        rounds = self.login.rounds
-        lane, checks = (self.login.refresh, rounds.checks) if self._is_quick else (self.login.slow, rounds.slow_checks)
-        put = functools.partial(checks.put, self._check_seat, question)
+        lane = self._lane
+        put = functools.partial(self.login.rounds.checks[lane].put, self._check_seat, question)
         again = functools.partial(self._check, watch, clock)
         self._asked.start("check", put, self._checked, functools.partial(self._check_failed, lane, again))
 
@@ -259,7 +259,7 @@ class Keeper:
     def _start_refreshing(
         self, name: str, task: Callable[[Connection], Any], done: Callable[[Any], None], again: Callable[[], None]
     ) -> None:
-        lane = self.login.refresh if self._is_quick else self.login.slow
+        lane = self._lane
         self._start(name, lane, task, done, functools.partial(self._took_too_long, lane, again))
 
     def _start(

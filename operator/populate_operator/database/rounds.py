@@ -35,8 +35,9 @@ class Rounds:
         self._ring = ring
         self._rang = False
         self.looks: Round[Look, Sight] = Round(observe, populate_jobs.look, self._landed)
-        self.checks: Round[Check, Changes] = Round(refresh, populate_jobs.check, self._landed)
-        self.slow_checks: Round[Check, Changes] = Round(slow, populate_jobs.check, self._landed)
+        self.checks: dict[Lane, Round[Check, Changes]] = {
+            lane: Round(lane, populate_jobs.check, self._landed) for lane in (refresh, slow)
+        }
         self._guests: weakref.WeakSet[Guest] = weakref.WeakSet()
         self.next_at = 0.0
         """Monotonic time at which the guests ask again."""
@@ -61,8 +62,9 @@ class Rounds:
             self.next_at = (math.floor(clock / self.every) + 1) * self.every
             for guest in list(self._guests):
                 guest.ask_again(clock)
-        for each in (self.looks, self.checks, self.slow_checks):
-            each.send()
+        self.looks.send()
+        for checks in self.checks.values():
+            checks.send()
 
     def _landed(self) -> None:
         self._rang = True
