@@ -12,6 +12,9 @@ from .types import Failure
 KILLED = ("SIGKILL", "WorkerKilled")
 """Names for the end of a runner, and of a whole worker, that somebody killed: most often the kernel, for memory."""
 
+DISK_FULL = ("(1021, ", "(1114, ", "could not extend file")
+"""In the message: disk full and table full on MySQL and MariaDB, and PostgreSQL's words, whoever passes them on."""
+
 TRANSIENT = (
     *KILLED,
     "LostConnectionError",
@@ -21,12 +24,10 @@ TRANSIENT = (
     "*(2006,*",
     "*(2013,*",
     "*(1290,*--read-only*",
-    "*(1021,*",
-    "*(1114,*",
     "*(1792,*",
     "*(1836,*",
     "*in a read-only transaction*",
-    "*could not extend file*",
+    *(f"*{sign}*" for sign in DISK_FULL),
     "*deadlock*",
     "*Lock wait timeout*",
     "*could not serialize access*",

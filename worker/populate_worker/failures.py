@@ -6,13 +6,11 @@ import signal
 import traceback
 
 from populate_jobs import Failure
+from populate_jobs.retry import DISK_FULL
 
 MESSAGE_LENGTH = 4000
 STACK_LENGTH = 30_000
 """Characters of a message's start and of a traceback's end that leave the runner: a message may hold a whole array."""
-
-# Disk full and table full on MySQL and MariaDB; PostgreSQL's error where DataJoint has put it into words of its own.
-_DISK_FULL = ("(1021, ", "(1114, ", "could not extend file")
 
 
 def of_exception(error: BaseException) -> Failure:
@@ -24,7 +22,7 @@ def of_exception(error: BaseException) -> Failure:
 
 def is_full_disk(failure: Failure) -> bool:
     """The server has no room for what any make inserts; a full disk of the worker's own is another matter."""
-    return failure.exception == "DiskFull" or any(sign in failure.message for sign in _DISK_FULL)
+    return failure.exception == "DiskFull" or any(sign in failure.message for sign in DISK_FULL)
 
 
 def of_death(exit_code: int, memory: str | None = None) -> Failure:
