@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, TypeVar
 
+from .bounds import MOST_ROWS
 from .errors import Contended, DatabaseError, DatabaseUnreachable, LockWaitedFor, PopulateError
 from .settings import DatabaseSettings
 from .statements import statements
@@ -22,8 +23,6 @@ CONTENDED_TRIES = 8
 CONTENDED_SECONDS = 0.02
 OPEN_SECONDS = 30.0
 """Most time to open a session, also where the server trickles bytes."""
-MOST_ROWS = 300_000
-"""Of one answer: nothing we ask has as many."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import Any
 import pymysql
 from pymysql.constants import CR, ER
 
+from .bounds import MOST_BYTES, TOO_MUCH
 from .errors import (
     Contended,
     DatabaseError,
@@ -37,11 +38,8 @@ DRIVER_ERROR: tuple[type[Exception], ...] = (
     struct.error,
 )
 CONNECT_SECONDS = 10
-MOST_BYTES = 64 * 2**20
-"""Of one answer. The largest there is has twenty thousand error messages."""
 PART_BYTES = 100
 """What a part of an answer takes besides, however short it is: there are two in a row."""
-TOO_MUCH = f"the answer is longer than {MOST_BYTES // 2**20} MiB"
 
 # DataJoint's own, so that a key_source means the same here as in the lab's code.
 _SQL_MODE = ",".join(

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
+from .bounds import MOST_BYTES, TOO_MUCH
 from .errors import (
     Contended,
     DatabaseError,
@@ -33,9 +34,6 @@ except ImportError as error:
 NAME = "postgresql"
 DRIVER_ERROR: tuple[type[Exception], ...] = (psycopg.Error,)
 CONNECT_SECONDS = 10
-MOST_BYTES = 64 * 2**20
-"""Of one answer. The largest there is has twenty thousand error messages."""
-TOO_MUCH = f"the answer is longer than {MOST_BYTES // 2**20} MiB"
 _RECEIVED = 128
 """Where Linux's TCP_INFO has the bytes received."""
 
