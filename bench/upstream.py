@@ -20,8 +20,8 @@ ROUNDS = 5
 LOOK_SECONDS = 0.02
 LONG_IDLE_SECONDS = 75.0
 """After a minute without keys a worker asks less often."""
-SIZES = (10_000, 100_000, 1_000_000)
-"""Rows of parent and child, for slower and slower refreshes."""
+SIZES = {10_000: ROUNDS, 100_000: ROUNDS, 1_000_000: 2}
+"""Rows of parent and child, for slower and slower refreshes, and how often a row is added: a round takes minutes at last."""
 
 _until = functools.partial(site.until, every=LOOK_SECONDS)
 
@@ -38,14 +38,14 @@ def _upstream(lab: Lab, engine: str) -> Iterator[Figure]:
     child = populatejob(lab, "child", table="lab.Reviewed", scaling={"minWorkers": 1})
     for job in (parent, child):
         _until(lambda: job.status.get("workers", {}).get("ready") == 1, "a worker is ready")  # noqa: B023
-    external, upstream = _new_rows(lab)
+    external, upstream = _new_rows(lab, ROUNDS)
     yield alone("external_row_longest_s", engine, 1, external, "<= 7")
     yield alone("upstream_row_longest_s", engine, 1, upstream, "<= 2")
     time.sleep(LONG_IDLE_SECONDS)
-    yield alone("upstream_row_after_a_minute_longest_s", engine, 1, _new_rows(lab)[1], "<= 2")
-    for rows in SIZES:
+    yield alone("upstream_row_after_a_minute_longest_s", engine, 1, _new_rows(lab, ROUNDS)[1], "<= 2")
+    for rows, rounds in SIZES.items():
         _fill_up(lab, rows, (parent, child))
-        external, upstream = _new_rows(lab)
+        external, upstream = _new_rows(lab, rounds)
         refresh = 1000 * float(child.status["lastRefreshSeconds"])
         yield alone(f"upstream_{rows}_refresh_ms", engine, 1, refresh, "<= inf")
         yield alone(f"upstream_{rows}_external_row_longest_s", engine, 1, external, "<= inf")
@@ -56,7 +56,7 @@ def _stages(lab: Lab, engine: str) -> Iterator[Figure]:
     """From a row upstream to its key reserved where there is no worker, by what passes in between; medians."""
     job = populatejob(lab, "stages", refresh={"intervalSeconds": 1}, scaling={"scaleDownDelaySeconds": 1})
     _until(lambda: not job.workers(), "no worker")
-    rounds = [_stage_seconds(lab, job, item) for item in _new_items(lab)]
+    rounds = [_stage_seconds(lab, job, item) for item in _new_items(lab, ROUNDS)]
     for name in rounds[0]:
         yield alone(f"stage_{name}_s", engine, 0, statistics.median(seconds[name] for seconds in rounds), "<= inf")
     job.delete()
@@ -83,10 +83,10 @@ def _runs(pod: Object) -> bool:
     return any("running" in container["state"] for container in pod["status"].get("containerStatuses", ()))
 
 
-def _new_rows(lab: Lab) -> tuple[float, float]:
+def _new_rows(lab: Lab, rounds: int) -> tuple[float, float]:
     """The longest of several: seconds to the parent's key made, and from then to the child's."""
     external, upstream = [], []
-    for item in _new_items(lab):
+    for item in _new_items(lab, rounds):
         lab.add("insert", first=item)
         start = time.monotonic()
         _until(lambda: _has(lab, "__made", item), "the parent's key is made")  # noqa: B023
@@ -97,10 +97,10 @@ def _new_rows(lab: Lab) -> tuple[float, float]:
     return max(external), max(upstream)
 
 
-def _new_items(lab: Lab) -> range:
+def _new_items(lab: Lab, rounds: int) -> range:
     """Such as there are not yet."""
     first = int(lab.execute(f"SELECT COALESCE(MAX(item), 0) FROM {lab.name('item')}")[0][0]) + 1
-    return range(first, first + ROUNDS)
+    return range(first, first + rounds)
 
 
 def _has(lab: Lab, table: str, item: int) -> bool:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from populate_jobs import Counts, Progress
 from populate_operator.plan import Memory, Observation, Previous, Queue, Refresh, Resolved, Tally, Upstream, Worker
 from populate_operator.plan.agenda import Step
+from populate_operator.plan.cadence import LOOK_EVERY, READ_LOOK_EVERY
 from populate_operator.plan.completion import Outcome
 from populate_operator.spec import Refresh as RefreshSpec
 from populate_operator.spec import Scaling, Spec
@@ -250,3 +251,16 @@ def test_whatever_is_seen_the_plan_keeps_its_bounds(spec: Spec, sequence: list[O
         assert "Ready" in types
         assert not {"Reconciling", "Stalled"} <= set(types)
         previous = next_of(made)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"is_read": True, "tally": a_tally(reserved=1), "queue": Queue(0, {host("a"): 1})}, READ_LOOK_EVERY),
+        ({"is_read": True}, LOOK_EVERY),
+        ({"tally": a_tally(reserved=1), "queue": Queue(0, {host("a"): 1})}, LOOK_EVERY),
+    ],
+    ids=["others wait for its keys", "it has none", "nobody reads them"],
+)
+def test_looks_more_often_at_keys_that_another_one_reads(fields: dict[str, Any], expected: float) -> None:
+    assert plan_of(SPEC, seen(**fields)).look_every == expected

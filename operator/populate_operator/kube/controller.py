@@ -138,7 +138,7 @@ class Controller:
         if not job.sees():
             self._call_again(job.owner, UNTIL_SEEN)
             return False
-        job.decide(self._lineage.upstream(job.owner), now)
+        job.decide(self._lineage.upstream(job.owner), bool(self._lineage.below(job.owner)), now)
         self._lineage.put(job.owner, job.relative)
         if job.relative.settled_at != before:
             for below in self._lineage.below(job.owner):
@@ -197,7 +197,7 @@ class Controller:
 
     def _call_again(self, owner: Owner, seconds: float) -> None:
         at = time.monotonic() + seconds
-        if seconds >= 1:
+        if seconds > TOGETHER_EVERY:
             at = math.ceil(at / TOGETHER_EVERY) * TOGETHER_EVERY
         self._due[owner] = min(at, self._due.get(owner, at))
 

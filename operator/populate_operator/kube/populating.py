@@ -36,8 +36,6 @@ from .statuses import remembered
 from .store import Owner
 from .wishes import Wishes
 
-LOOK_EVERY = 1.0
-"""Seconds between two cheap looks, where the rounds of the login do not take longer."""
 LOOK_AGAIN_EVERY = 10.0
 """However long the database is left alone: its Secret may be another."""
 
@@ -111,7 +109,8 @@ class Populating:
     def document(self) -> ResolveDocument | None:
         return self._answers.document
 
-    def decide(self, upstream: Upstream, now: datetime) -> Plan:
+    def decide(self, upstream: Upstream, is_read: bool, now: datetime) -> Plan:
+        """`is_read`: another PopulateJob reads what this one makes."""
         keeper = self.keeper
         held = keeper.queue.held if keeper and keeper.queue else {}
         seen = Observation(
@@ -130,6 +129,7 @@ class Populating:
             alive=self.crew.alive(held) | self._recovering,
             deaths=self.crew.deaths(held),
             upstream=upstream,
+            is_read=is_read,
             applied_priority=keeper.applied_priority if keeper else None,
             orphans_at=keeper.orphans_at if keeper else None,
         )
@@ -186,7 +186,7 @@ class Populating:
         """Seconds until it is worth looking again where nothing happens."""
         assert self.plan is not None
         planned = (self.plan.look_again_at - tasks.now()).total_seconds()
-        look = planned if self._is_at_rest else max(LOOK_EVERY, min(self._away_for, LOOK_AGAIN_EVERY))
+        look = planned if self._is_at_rest else max(self.plan.look_every, min(self._away_for, LOOK_AGAIN_EVERY))
         status = STATUS_EVERY if self._report.unwritten(self._previous.status) else planned
         return max(0.1, min(planned, look, status))
 
@@ -205,10 +205,11 @@ class Populating:
         for recovery in made.recoveries:
             self._recover(keeper, document, recovery)
         self._wishes.grant(self.job, keeper, document, now)
+        spec, every = self.job.spec, made.look_every
         if not self._is_at_rest:
-            keeper.look(document, self.job.spec, self._rate, LOOK_EVERY)
-        keeper.tend(document, self.job.spec, made.steps, self.crew.ours, now)
-        keeper.watch(Watch(document, self.job.spec, self._rate, LOOK_EVERY, made.check_every, quiet=self._is_at_rest))
+            keeper.look(document, spec, self._rate, every)
+        keeper.tend(document, spec, made.steps, self.crew.ours, now)
+        keeper.watch(Watch(document, spec, self._rate, every, made.check_every, quiet=self._is_at_rest))
 
     def _recover(self, keeper: Keeper, document: ResolveDocument, recovery: Recovery) -> None:
         async def recover() -> object:

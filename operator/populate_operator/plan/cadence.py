@@ -8,19 +8,25 @@ from .observation import Problem, Refresh, Tally
 
 BUDGET = 0.02
 """Share of one connection's time that refreshing, or counting, may take."""
+TRIGGERED_BUDGET = 0.1
+"""The same while keys are made upstream: somebody waits for what comes of them."""
 REFRESH_EVERY = (5.0, 600.0)
 """Shortest and longest adaptive interval, in seconds."""
 TRIGGERED_EVERY = (0.5, 600.0)
-COUNT_EVERY = (1.0, 600.0)
+LOOK_EVERY = 1.0
+"""Seconds between two cheap looks, where the rounds of the login do not take longer."""
+READ_LOOK_EVERY = 0.5
+"""The same for who works on keys that another PopulateJob reads."""
+COUNT_EVERY = (0.5, 600.0)
 RETRY_EVERY = (1.0, 300.0)
 LOOK_BUDGET = 0.1
 """Share of one connection's time that the cheap looks may take."""
 
 
-def affordable(seconds: float, bounds: tuple[float, float]) -> float:
+def affordable(seconds: float, bounds: tuple[float, float], budget: float = BUDGET) -> float:
     """Seconds to leave between two runs of something that takes `seconds`."""
     shortest, longest = bounds
-    return min(longest, max(shortest, seconds / BUDGET))
+    return min(longest, max(shortest, seconds / budget))
 
 
 def next_refresh(last: Refresh | None, interval: float | None, trigger: datetime | None) -> datetime | None:
@@ -41,7 +47,7 @@ def triggered(last: Refresh, trigger: datetime | None) -> datetime | None:
     """When to refresh for what upstream has made; None where the last refresh saw it."""
     if trigger is None or trigger < last.started:
         return None
-    return last.ended + timedelta(seconds=affordable(last.seconds, TRIGGERED_EVERY))
+    return last.ended + timedelta(seconds=affordable(last.seconds, TRIGGERED_EVERY, TRIGGERED_BUDGET))
 
 
 def next_count(last: Tally | None) -> datetime | None:

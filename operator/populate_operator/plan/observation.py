@@ -111,6 +111,8 @@ class Observation:
     deaths: Mapping[str, str | None] = field(default_factory=dict)
     """Hosts proved gone: the reason where the worker may be to blame (`OOMKilled`), None where it was sent away."""
     upstream: Upstream = Upstream()
+    is_read: bool = False
+    """Another PopulateJob reads what this one makes."""
     applied_priority: int | None = None
     """Written to pending rows last."""
     orphans_at: datetime | None = None

@@ -10,6 +10,7 @@ from typing import Any
 from populate_operator.spec import Spec
 
 from .agenda import Step, agenda, check_every, look_again_at, steps
+from .cadence import LOOK_EVERY, READ_LOOK_EVERY
 from .completion import Outcome, outcome
 from .conditions import TABLE_MISSING, conditions, obstacle
 from .events import Event, events
@@ -60,6 +61,8 @@ class Plan:
     look_again_at: datetime
     at_rest: bool
     """Nothing is going on, and nothing is wrong: what may come is found without planning again and again."""
+    look_every: float
+    """Seconds between two cheap looks."""
     check_every: float | None
     """Seconds between two checks whether there is anything to refresh; None for no checks."""
     outcome: Outcome | None
@@ -86,6 +89,7 @@ def plan(spec: Spec, seen: Observation, previous: Previous, now: datetime) -> Pl
         steps=steps(entries, now),
         look_again_at=look_again_at(entries, working, now),
         at_rest=_is_at_rest(spec, seen, over, working) and size == Scale(seen.replicas),
+        look_every=READ_LOOK_EVERY if seen.is_read and working else LOOK_EVERY,
         check_every=check_every(spec, seen, over),
         outcome=over,
         memory=Memory(size.lull, pace, worked_at),

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 15.0
-HURRY_SECONDS = 0.5
+HURRY_SECONDS = 0.2
 """Least time between two looks, however often somebody says that there are keys."""
 MISSING_PAUSE_SECONDS = 60.0
 """A table that is not there is for others to bring back; that it is there is noticed within so long."""
