@@ -21,7 +21,7 @@ LOOK_SECONDS = 0.02
 LONG_IDLE_SECONDS = 75.0
 """After a minute without keys a worker asks less often."""
 SIZES = {10_000: ROUNDS, 100_000: ROUNDS, 1_000_000: 2}
-"""Rows of parent and child, for slower and slower refreshes, and how often a row is added: a round takes minutes at last."""
+"""Rows of parent and child, for slower and slower refreshes, and rounds: the last take minutes each."""
 
 _until = functools.partial(site.until, every=LOOK_SECONDS)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -23,6 +24,8 @@ _VARIABLES = {
 }
 KEYS = frozenset(_VARIABLES) | frozenset(_VARIABLES.values())
 """Of a Secret with a login."""
+_LIKE = 0.8
+"""How like a key another one is, at least, to be taken for a mistake of spelling: as difflib has it."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,12 @@ class DatabaseSettings:
 
     @classmethod
     def from_secret(cls, data: Mapping[str, str], *, source: str = "the Secret") -> DatabaseSettings:
-        """From keys `host`, `port`, `user`, `password`, `backend`, `database`, `tls`, `ca.crt`, or their DJ_* names."""
+        """From keys `host`, `port`, `user`, `password`, `backend`, `database`, `tls`, `ca.crt`, or their DJ_* names.
+
+        Others may be there, but none that looks like one of these: encryption that was asked for would be left out.
+        """
+        for key in _misspelt(data):
+            raise SettingsError(f"{source} has a key that looks like {key}, but is not written so: rename it to {key}")
         values = {key: data.get(key, data.get(variable, "")) for key, variable in _VARIABLES.items()}
         missing = [key for key in ("host", "user", "password") if not values[key]]
         if missing:
@@ -75,8 +83,8 @@ class DatabaseSettings:
     def from_folder(cls, folder: Path) -> DatabaseSettings:
         """From a Secret as a pod has it mounted: one file for each key."""
         try:
-            files = [file for file in folder.iterdir() if file.name in KEYS and file.is_file()]
-            data = {file.name: file.read_text().removesuffix("\n") for file in files}
+            files = [file for file in folder.iterdir() if file.is_file()]
+            data = {file.name: file.read_text().removesuffix("\n") if file.name in KEYS else "" for file in files}
         except (OSError, ValueError) as error:
             raise SettingsError(f"{folder} cannot be read: {error}") from error
         return cls.from_secret(data, source=f"the Secret in {folder}")
@@ -110,3 +118,24 @@ def _port(text: str, source: str) -> int:
     if text and not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
         raise SettingsError(f"{source}: port must be a number from 1 to 65535")
     return int(text or 0)
+
+
+def _misspelt(names: Iterable[str]) -> list[str]:
+    """Keys that are not among the names, but for one that is like them."""
+    there = set(names)
+    plain = {_plain(name): key for key, variable in _VARIABLES.items() for name in (key, variable)}
+    likely = [_meant(_plain(name), plain) for name in there - KEYS]
+    return sorted({key for key in likely if key is not None and not there & {key, _VARIABLES[key]}})
+
+
+def _meant(name: str, plain: Mapping[str, str]) -> str | None:
+    """`tls` for `ssl`, `tsl`, `djtls`; `plain` are names to keys."""
+    if name == "ssl":
+        return "tls"
+    letters = (known for known in plain if sorted(known) == sorted(name))
+    found = next(letters, None) or next(iter(difflib.get_close_matches(name, plain, 1, _LIKE)), None)
+    return plain[found] if found else None
+
+
+def _plain(name: str) -> str:
+    return "".join(filter(str.isalnum, name.lower())).removeprefix("dj")

@@ -81,3 +81,38 @@ def test_of_a_mounted_secret_only_the_login_is_read(tmp_path: Path) -> None:
     for name, value in {**LEAST, "keytab": "\udcff"}.items():
         (tmp_path / name).write_bytes(value.encode(errors="surrogateescape"))
     assert DatabaseSettings.from_folder(tmp_path) == DatabaseSettings.from_secret(LEAST)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        *[("TLS", "tls"), ("tsl", "tls"), ("ssl", "tls"), ("DJ_TLS", "tls"), ("tls ", "tls"), ("ca.cert", "ca.crt")],
+        *[("Backend", "backend"), ("databse", "database"), ("Host", "host"), ("passwd", "password"), ("PORT", "port")],
+    ],
+)
+def test_a_misspelt_key_is_no_key_left_out(written: str, meant: str) -> None:
+    data = {key: value for key, value in LEAST.items() if key != meant}
+    with pytest.raises(SettingsError, match=f"looks like {meant}, but is not written so: rename it to {meant}$"):
+        DatabaseSettings.from_secret({**data, written: "verify-full"})
+
+
+def test_a_misspelt_key_of_a_mounted_secret_is_told(tmp_path: Path) -> None:
+    for name, value in {**LEAST, "TLS": "required"}.items():
+        (tmp_path / name).write_text(value)
+    with pytest.raises(SettingsError, match="looks like tls"):
+        DatabaseSettings.from_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        ["dbname", "fqdn-uri", "jdbc-uri", "pgpass", "uri", "username"],
+        ["endpoint", "attribute.username", "connection_string"],
+        ["ca.key", "tls.crt", "tls.key", "truststore.p12", "sslmode"],
+        ["hosts", "users", "passwd"],
+    ],
+    ids=["CloudNativePG", "Crossplane", "cert-manager", "beside the right ones"],
+)
+def test_keys_that_others_use_may_be_there(others: list[str]) -> None:
+    data = {**LEAST, **dict.fromkeys(others, "theirs")}
+    assert DatabaseSettings.from_secret(data) == DatabaseSettings.from_secret(LEAST)

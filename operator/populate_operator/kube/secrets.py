@@ -123,11 +123,11 @@ def _same(before: object, now: object) -> bool:
 
 
 def _decoded(data: dict[str, Any], name: str) -> dict[str, str]:
-    """What a login consists of; all else in the Secret is none of ours."""
-    found: dict[str, str] = {}
+    """What a login consists of; all else in the Secret is none of ours, but for its name."""
+    found = dict.fromkeys(data, "")
     for key in sorted(KEYS & data.keys()):
         try:
             found[key] = base64.b64decode(data[key] or "").decode().removesuffix("\n")
         except ValueError:  # which quotes what it could not decode
             raise SettingsError(f"the Secret {name}: {key} is not text") from None
-    return {key: value for key, value in found.items() if value}
+    return found
