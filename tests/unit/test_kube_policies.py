@@ -17,7 +17,7 @@ from populate_operator.kube.manifests import names
 from populate_operator.kube.manifests.assignment import Answer
 from populate_operator.kube.relocation import address, is_elsewhere, refusal
 from populate_operator.kube.secrets import _settings
-from populate_operator.kube.wishes import due
+from populate_operator.kube.wishes import due, limit
 from populate_operator.plan import Worker
 
 from tests.unit.kube import OURS, job, pod, ready, resource
@@ -72,13 +72,32 @@ def test_resolve_is_asked_again_when_the_answer_may_be_another(
         ({names.REFRESH: "1"}, {names.REFRESH: "1"}, {}),
         ({names.REFRESH: "2"}, {names.REFRESH: "1"}, {names.REFRESH: "2"}),
         ({names.REFRESH: ""}, {}, {}),
-        ({names.MATCH: "x", "other": "y"}, {}, {}),
+        ({"datajoint.io/match": "x", "other": "y"}, {}, {}),
     ],
 )
 def test_each_value_of_an_annotation_is_acted_on_once(
     annotations: dict[str, str], handled: dict[str, str], expected: dict[str, str]
 ) -> None:
     assert due(annotations, handled) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("2026-01-31T12:00:00Z", None),
+        ("deadlock", None),
+        ('{"at": "1", "match": "Deadlock found"}', "Deadlock found"),
+        (' {"match": "{"}', "{"),
+    ],
+)
+def test_a_wish_says_for_itself_which_errors_it_is_about(value: str, expected: str | None) -> None:
+    assert limit(value) == expected
+
+
+@pytest.mark.parametrize("value", ["{match: deadlock}", '{"mach": "deadlock"}', '{"match": ""}', '{"match": 3}', "{"])
+def test_a_wish_that_cannot_be_read_is_no_wish_for_all_errors(value: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        limit(value)
 
 
 # Secrets

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 from populate_operator.kube.manifests import names
+from populate_operator.kube.wishes import limit
 from populate_operator.kubectl import main
 from populate_operator.kubectl.logs import of_key
 from populate_operator.kubectl.parser import COMMANDS, parse
@@ -171,14 +172,13 @@ def test_suspending_is_a_field_of_the_spec(kubectl: FakeKubectl, line: str, spec
 
 @pytest.mark.parametrize(("command", "annotation"), [("retry", names.RETRY_ERRORS), ("ignore", names.IGNORE_ERRORS)])
 @pytest.mark.parametrize(("which", "match"), [(["--match", "too few"], "too few"), (["--all"], None)])
-def test_errors_are_named_by_annotations_and_an_earlier_limit_is_taken_away(
+def test_errors_are_named_by_annotations_that_say_all_of_what_they_ask_for(
     kubectl: FakeKubectl, command: str, annotation: str, which: list[str], match: str | None
 ) -> None:
     assert main([command, "heart-rate", *which]) == 0
     ((_, _, patch),) = patches(kubectl)
-    annotations = patch["metadata"]["annotations"]
-    assert annotations.keys() == {annotation, names.MATCH}
-    assert annotations[names.MATCH] == match
+    ((name, value),) = patch["metadata"]["annotations"].items()
+    assert (name, limit(value)) == (annotation, match)
 
 
 def test_what_is_set_is_not_set_as_kubectl_whose_fields_flux_takes_back(kubectl: FakeKubectl) -> None:

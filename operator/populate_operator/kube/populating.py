@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from populate_operator.database.login import Login
 from populate_operator.plan import Observation, Plan, Previous, Problem, Upstream, plan
 from populate_operator.plan.agenda import Step
 from populate_operator.plan.cadence import next_try
+from populate_operator.plan.events import Event
 from populate_operator.plan.lineage import Relative
 from populate_operator.plan.recovery import Recovery
 from populate_operator.plan.scaling import pinned
@@ -55,7 +57,7 @@ class Populating:
         self.plan: Plan | None = None
         written = seen.get("status", {})
         self._report = Report(self.owner, place, self._errands, written)
-        self._wishes = Wishes(written, self._flight)
+        self._wishes = Wishes(written, self._flight, lambda what: self._tell([what], tasks.now()))
         self._previous = Previous(dict(written))
         self._replicas = self.crew.replicas
         self._no_login: Problem | None = None
@@ -162,7 +164,7 @@ class Populating:
     def act(self, replicas: int, now: datetime) -> None:
         """The steps that are due, in the order in which they matter; none of them waits."""
         assert self.plan is not None
-        self._tell(self.plan, now)
+        self._tell(self.plan.events, now)
         if is_leaving(self.seen):
             self._leave(now)
             return
@@ -236,8 +238,8 @@ class Populating:
         workers = {**status["workers"], "selector": names.selector(self.job.name)}
         return {**status, **self._wishes.answered, "workers": workers}
 
-    def _tell(self, made: Plan, now: datetime) -> None:
-        for what in made.events:
+    def _tell(self, events: Iterable[Event], now: datetime) -> None:
+        for what in events:
             told = event(self.seen, what, self._place.reporter, now)
             self._errands.run(f"event {what}", functools.partial(self._place.cluster.create, told))
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ from populate_jobs import ResolveDocument
 from populate_operator.database import tasks
 from populate_operator.database.flight import Flight
 from populate_operator.database.keeper import Keeper
+from populate_operator.plan.events import Event
 from populate_operator.spec import PopulateJob
 
 from .manifests import names
@@ -22,6 +24,10 @@ HANDLED = {
     names.IGNORE_ERRORS: "lastHandledIgnoreErrors",
 }
 """Annotation to the field of the status that answers it."""
+_TASKS = {
+    names.RETRY_ERRORS: (tasks.retry_errors, "ErrorsRetried", "keys with errors are queued again"),
+    names.IGNORE_ERRORS: (tasks.ignore_errors, "ErrorsIgnored", "keys with errors are set aside"),
+}
 
 
 def due(annotations: Mapping[str, str], handled: Mapping[str, str]) -> dict[str, str]:
@@ -30,9 +36,23 @@ def due(annotations: Mapping[str, str], handled: Mapping[str, str]) -> dict[str,
     return {name: value for name, value in asked.items() if value and value != handled.get(name)}
 
 
+def limit(value: str) -> str | None:
+    """What messages are to contain, such as `deadlock` for `{"at": "1", "match": "deadlock"}`; None is all errors.
+
+    Each value says for itself what it is about: nothing of an earlier one is left to limit it. Raises ValueError.
+    """
+    if not value.lstrip().startswith("{"):
+        return None
+    match = json.loads(value).get("match")
+    if not isinstance(match, str) or not match:
+        raise ValueError("there is no text under match")
+    return match
+
+
 class Wishes:
-    def __init__(self, written: Mapping[str, Any], flight: Flight) -> None:
+    def __init__(self, written: Mapping[str, Any], flight: Flight, tell: Callable[[Event], None]) -> None:
         self._flight = flight
+        self._tell = tell
         self._handled = {name: written[field] for name, field in HANDLED.items() if field in written}
         self._refreshing: tuple[str, datetime] | None = None
         """Value, and when it was begun."""
@@ -48,13 +68,19 @@ class Wishes:
             self._refresh(value, job, keeper, document, now)
         if keeper.database is not None:
             return
-        match = job.annotations.get(names.MATCH)
-        for name, task in ((names.RETRY_ERRORS, tasks.retry_errors), (names.IGNORE_ERRORS, tasks.ignore_errors)):
-            if name in wishes:
-                bound = functools.partial(task, document=document, match=match)
-                submit = functools.partial(keeper.login.slow.submit, bound)
-                done = functools.partial(self._done, name, wishes[name], keeper)
-                self._flight.start(name, submit, done, keeper.failed)
+        for name in _TASKS.keys() & wishes.keys():
+            self._curate(name, wishes[name], keeper, document)
+
+    def _curate(self, name: str, value: str, keeper: Keeper, document: ResolveDocument) -> None:
+        try:
+            match = limit(value)
+        except ValueError as error:
+            self._handled[name] = value
+            self._tell(Event("Warning", "WishNotUnderstood", f"{name}: nothing was done for {value}: {error}"))
+            return
+        bound = functools.partial(_TASKS[name][0], document=document, match=match)
+        submit = functools.partial(keeper.login.slow.submit, bound)
+        self._flight.start(name, submit, functools.partial(self._done, name, value, keeper), keeper.failed)
 
     def _refresh(self, value: str, job: PopulateJob, keeper: Keeper, document: ResolveDocument, now: datetime) -> None:
         """Granted by a refresh that began after it was asked for: one that is under way may have passed by the keys."""
@@ -66,6 +92,8 @@ class Wishes:
         elif keeper.refreshed is not None and keeper.refreshed.started >= begun[1]:
             self._handled[names.REFRESH] = value
 
-    def _done(self, name: str, value: str, keeper: Keeper, _: int) -> None:
+    def _done(self, name: str, value: str, keeper: Keeper, keys: int) -> None:
         self._handled[name] = value
+        _, reason, what = _TASKS[name]
+        self._tell(Event("Normal", reason, f"{keys} {what}"))
         keeper.look_at_once(fully=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
@@ -25,9 +26,9 @@ def _annotated(annotation: str) -> Callable[[Namespace], dict[str, Any]]:
     """The operator acts once on every new value."""
 
     def patch(args: Namespace) -> dict[str, Any]:
-        asked = {annotation: datetime.now(timezone.utc).isoformat()}
-        limit = {names.MATCH: args.match} if "match" in args else {}
-        return {"metadata": {"annotations": {**asked, **limit}}}
+        now, match = datetime.now(timezone.utc).isoformat(), getattr(args, "match", None)
+        value = json.dumps({"at": now, "match": match}) if match else now
+        return {"metadata": {"annotations": {annotation: value}}}
 
     return patch
 

@@ -23,8 +23,6 @@ DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 DATABASE = f"{GROUP}/database"
 """Digest of where the database was when resolve answered."""
 REFRESH, RETRY_ERRORS, IGNORE_ERRORS = (f"{GROUP}/{wish}" for wish in ("refresh", "retry-errors", "ignore-errors"))
-MATCH = f"{GROUP}/match"
-"""Limits RETRY_ERRORS and IGNORE_ERRORS to errors whose message contains this text."""
 
 LONGEST_PREFIX = 40
 """Of a PopulateJob's name in that of its resolve Job, which is a label too: 63 characters at most."""
