@@ -144,6 +144,28 @@ def test_a_lease_of_its_own_is_all_that_is_granted_in_its_own_namespace(values: 
     assert granted == [(["leases"], None, ["create"]), (["leases"], ["populate-operator"], ["get", "patch"])]
 
 
+def test_the_lease_is_asked_for_where_the_operator_is_whatever_namespace_kustomize_puts_it_in(tmp_path: Path) -> None:
+    overlay = {"resources": [os.path.relpath(ROOT / "deploy", tmp_path)], "namespace": "elsewhere"}
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
+    documents = list(yaml.safe_load_all(Program("kubectl", Path(os.devnull))("kustomize", str(tmp_path))))
+    namespaced = [document["metadata"] for document in documents if "namespace" in document["metadata"]]
+    assert {metadata["namespace"] for metadata in namespaced} == {"elsewhere"}
+    (container,) = the("Deployment", documents)["spec"]["template"]["spec"]["containers"]
+    assert "--leader-election=$(POD_NAMESPACE)/populate-operator" in container["args"]
+    where = {"name": "POD_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}}
+    assert where in container["env"]
+
+
+@pytest.mark.parametrize("election", [True, False])
+def test_the_check_asks_who_leads_where_one_has_to(election: bool) -> None:
+    text = generated.render("--values=-", stdin=json.dumps({"leaderElection": election}))
+    documents = [document for document in yaml.safe_load_all(text) if document]
+    check = [document for document in documents if document["metadata"]["name"].endswith("-check")]
+    read = {resource for rule in the("Role", check)["rules"] for resource in rule["resources"]}
+    (container,) = the("Pod", check)["spec"]["containers"]
+    assert ("leases" in read) == (container.get("args") == ["--lease=populate-operator"]) == election
+
+
 def test_without_leader_election_there_is_one_operator_and_no_lease() -> None:
     documents = render(leaderElection=False)
     assert not [document for document in documents if is_of_lease(document)]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +17,7 @@ import yaml
 from populate_operator.kube.check import populatejob
 
 from tests.servers import engine, keep
-from tests.servers.host import wait_until
+from tests.servers.host import PATIENCE, wait_until
 
 from . import Cluster, Kubectl, Refused, databases, images, load
 from .api import Api
@@ -30,6 +32,8 @@ WAITING = ("--wait", "--timeout=240s")
 PREVIOUS = f"populate-operator-test/previous:{VERSION}"
 """The operator's image under another name: no other version has been released."""
 CRD = "customresourcedefinition/populatejobs.datajoint.io"
+OF_OPERATOR = "app.kubernetes.io/name=populate-operator"
+"""Neither the definition nor the namespace has this label."""
 COLUMN = "MESSAGE"
 """What the previous definition lacks."""
 
@@ -211,27 +215,59 @@ def test_a_release_tells_whether_it_works(together: None, operator: Installation
     assert f"The operator {operator.name} is not ready" in kubectl("logs", f"{operator.name}-check", here)
 
 
-@pytest.mark.alone
-def test_kustomize_installs_it_without_helm(
-    alone: None, kubectl: Kubectl, image: Callable[[str], str], tmp_path: Path
+def test_an_operator_that_is_ready_and_does_not_lead_is_found(
+    together: None, operator: Installation, cluster: Cluster
 ) -> None:
+    def check(lease: str, seconds: float) -> str:
+        words = (operator.name, operator.name, f"--lease={lease}", f"--seconds={seconds}")
+        command = [sys.executable, "-m", "populate_operator.kube.check", *words]
+        environment = {**os.environ, "KUBECONFIG": str(cluster.kubeconfig)}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        return done.stdout + done.stderr
+
+    (pod,) = operator.pods()
+    assert f"{pod} leads" in check(operator.name, PATIENCE)
+    assert f"nobody renews the Lease {operator.name}/other" in check("other", 1)
+
+
+@pytest.fixture
+def overlay(together: None, kubectl: Kubectl, image: Callable[[str], str], tmp_path: Path) -> Iterator[str]:
+    """The namespace of an operator that an overlay has put there: for this namespace only, as others test here, too."""
     name = f"kustomize-{uuid.uuid4().hex[:8]}"
     repository, _, tag = image(images.OPERATOR).rpartition(":")
-    overlay = {
+    told = [f"--namespace={name}", f"--installation={name}", "--verbose"]
+    more = [{"op": "add", "path": "/spec/template/spec/containers/0/args/-", "value": option} for option in told]
+    kustomization = {
         "resources": [os.path.relpath(ROOT / "deploy", tmp_path)],
         "namespace": name,
         "nameSuffix": f"-{name}",
         "images": [{"name": "populate-operator", "newName": repository, "newTag": tag}],
+        "patches": [{"target": {"kind": "Deployment"}, "patch": json.dumps(more)}],
     }
-    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
     try:
         kubectl("apply", f"--kustomize={tmp_path}", "--server-side", "--force-conflicts")
-        operator = (f"deployment/populate-operator-{name}", f"--namespace={name}")
-        kubectl("rollout", "status", *operator, "--timeout=240s")
+        yield name
+    finally:
+        kubectl("delete", f"--kustomize={tmp_path}", f"--selector={OF_OPERATOR}", "--ignore-not-found")
+        assert kubectl.get(CRD, f"namespace/{name}")["items"], "they stay"
+        kubectl("delete", "namespace", name, "--wait=false")
+
+
+def test_kustomize_installs_an_operator_that_works_in_a_namespace_of_another_name(
+    overlay: str, kubectl: Kubectl, api: Api, cluster: Cluster, image: Callable[[str], str]
+) -> None:
+    operator = (f"deployment/populate-operator-{overlay}", f"--namespace={overlay}")
+    kubectl("rollout", "status", *operator, "--timeout=240s")
+    lab = Lab(kubectl, api, overlay, keep(databases.NAMES[-1], cluster.address), image(images.LAB))
+    try:
+        lab.add("insert")
+        lab.apply()
+        lab.until_made(1)
         log = kubectl("logs", *operator)
         assert refused(log, kubectl) == []
         assert "Traceback" not in log
     finally:
-        for kind in "clusterrole", "clusterrolebinding":
-            kubectl("delete", kind, f"populate-operator-{name}", "--ignore-not-found")
-        kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
+        leave(lab, overlay)
+        lab.until_nothing_is_left()
+        lab.drop()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from populate_operator.kube.check import is_ready, populatejob
+from populate_operator.kube.check import is_held, is_ready, populatejob
+from populate_operator.kube.lease import Record
 
 from tests.unit.manifest_text import problems, read
 
@@ -45,6 +47,24 @@ def test_an_operator_is_ready_when_every_pod_of_it_is_as_asked_and_ready() -> No
 )
 def test_an_operator_is_not_ready(found: dict[str, Any]) -> None:
     assert not is_ready(found)
+
+
+HELD = Record("a", 15.0, "12:00:00", 0)
+
+
+@pytest.mark.parametrize(
+    ("now", "first", "held"),
+    [
+        (replace(HELD, renewed="12:00:02"), HELD, True),
+        (replace(HELD, holder="b", renewed="12:00:02"), HELD, True),
+        (HELD, None, False),
+        (HELD, HELD, False),
+        (replace(HELD, holder="", renewed=""), HELD, False),
+    ],
+    ids=["renewed", "taken by another one", "first seen", "renewed by nobody", "given back"],
+)
+def test_a_lease_is_held_when_it_is_seen_to_be_renewed(now: Record, first: Record | None, held: bool) -> None:
+    assert is_held(now, first) == held
 
 
 def test_the_populatejob_that_is_tried_is_one_that_would_be_taken_but_for_its_table(tmp_path: Path) -> None:
