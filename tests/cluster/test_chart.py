@@ -39,13 +39,18 @@ def the(kind: str, documents: list[Object]) -> Object:
 
 
 def rules(documents: list[Object], *kinds: str) -> list[Object]:
-    """But for those of the Lease, which is the operator's own."""
-    granting = [document for document in documents if document["kind"] in kinds and not is_of_lease(document)]
-    return [rule for document in granting for rule in document["rules"]]
+    """But for those of the Lease, which is the operator's own, and those of people."""
+    granting = [document for document in documents if document["kind"] in kinds]
+    own = [document for document in granting if not is_of_lease(document) and not is_of_people(document)]
+    return [rule for document in own for rule in document["rules"]]
 
 
 def is_of_lease(document: Object) -> bool:
     return bool(document["metadata"]["name"].endswith("-lease"))
+
+
+def is_of_people(document: Object) -> bool:
+    return document["kind"] == "ClusterRole" and document["metadata"]["name"].endswith(("-view", "-edit"))
 
 
 # What is made from it
@@ -122,9 +127,28 @@ def test_no_rule_has_a_wildcard(values: Object) -> None:
 
 
 def test_with_namespaces_named_nothing_is_granted_in_others() -> None:
-    granting = [document for document in render(**NAMED) if "Role" in document["kind"]]
+    granting = [document for document in render(**NAMED) if "Role" in document["kind"] and not is_of_people(document)]
     assert {document["kind"] for document in granting} == {"Role", "RoleBinding"}
     assert {document["metadata"]["namespace"] for document in granting if not is_of_lease(document)} == {"a", "b"}
+
+
+def test_with_namespaces_named_and_no_definition_nothing_is_made_outside_of_namespaces() -> None:
+    documents = render(crds={"install": False}, **NAMED)
+    assert [document["kind"] for document in documents if "namespace" not in document["metadata"]] == []
+
+
+@pytest.mark.parametrize("values", [{}, NAMED], ids=["cluster", "namespaces"])
+def test_people_get_roles_that_are_aggregated_unless_told_otherwise(values: Object) -> None:
+    def aggregated(**roles: bool) -> dict[str, set[str]]:
+        documents = render(userRoles=roles, **values)
+        labels = {each["metadata"]["name"]: each["metadata"]["labels"] for each in documents if is_of_people(each)}
+        to = "rbac.authorization.k8s.io/aggregate-to-"
+        return {name: {label.removeprefix(to) for label in those if to in label} for name, those in labels.items()}
+
+    view, edit = "populate-operator-view", "populate-operator-edit"
+    assert aggregated() == {view: {"view"}, edit: {"edit", "admin"}}
+    assert aggregated(aggregate=False) == {view: set(), edit: set()}
+    assert aggregated(create=False) == {}
 
 
 def test_both_modes_grant_the_same_in_what_they_watch() -> None:

@@ -1,4 +1,4 @@
-"""What the operator's service account may do, asked of the API server's own authorizer; and what it may not."""
+"""What operator and people may do, asked of the API server's own authorizer; and what they may not."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import pytest
 import yaml
+
+from tests.servers.host import wait_until
 
 from . import Kubectl, generated
 from .installation import Installation
@@ -114,11 +116,8 @@ def test_in_its_own_namespace_it_has_its_lease_and_nothing_else(
 def everywhere(kubectl: Kubectl, namespace: str) -> Iterator[str]:
     """The service account of an operator for all namespaces: what the chart grants, without an operator."""
     name = f"rights-{uuid.uuid4().hex[:8]}"
-    rendered = generated.render("--set=installation=rights,crds.install=false", "--skip-tests")
-    renamed = rendered.replace("namespace: populate-operator", f"namespace: {namespace}")
-    documents = [document for document in yaml.safe_load_all(renamed) if document and document["kind"] in RBAC]
-    text = json.dumps(documents).replace('"populate-operator', f'"{name}')
-    kubectl.apply(*json.loads(text))
+    rendered = generated.render("--set=installation=rights,userRoles.create=false", "--skip-tests")
+    kubectl.apply(*_renamed(rendered, RBAC, namespace, name))
     yield f"{namespace}:{name}"
     for kind in "clusterrole", "clusterrolebinding":
         kubectl("delete", f"{kind}/{name}")
@@ -132,3 +131,69 @@ def test_in_all_namespaces_it_may_read_a_secret_by_name_and_do_nothing_else_to_a
         assert allowed(kubectl, everywhere, NOWHERE, anywhere) == []
     assert allowed(kubectl, everywhere, NOWHERE) == []
     assert allowed(kubectl, everywhere, NOT_IN_THE_CLUSTER) == []
+
+
+# People
+
+
+READ = [Act(verb, "datajoint.io", "populatejobs") for verb in ("get", "list", "watch")]
+WRITE = [
+    *(Act(verb, "datajoint.io", "populatejobs") for verb in ("create", "update", "patch", "delete")),
+    Act("patch", "datajoint.io", "populatejobs", "scale"),
+]
+THE_OPERATOR_S = [Act("patch", "datajoint.io", "populatejobs", part) for part in ("status", "finalizers")]
+HAS_ANYWAY = [
+    *(Act("create", group, kind) for group, kind in (("", "pods"), ("apps", "deployments"), ("batch", "jobs"))),
+    Act("get", "", "secrets"),
+    Act("list", "", "secrets"),
+    Act("create", "", "configmaps"),
+    Act("delete", "", "pods"),
+]
+"""What a PopulateJob makes possible to who writes it."""
+LOGS = [Act("list", "", "pods"), Act("get", "", "pods", "log"), Act("get", "", "configmaps")]
+"""What `kubectl populate logs` asks for."""
+
+
+@pytest.fixture
+def people(kubectl: Kubectl, namespace: str) -> Iterator[dict[str, str]]:
+    """Accounts bound in the namespace to roles of Kubernetes' own, by the role's name; the chart's roles are there."""
+    name = f"people-{uuid.uuid4().hex[:8]}"
+    made = _renamed(generated.render("--skip-tests"), {"ClusterRole"}, namespace, name)
+    roles = [role for role in made if role["metadata"]["name"] != name]
+    kubectl.apply(*roles)
+    for role in "view", "edit", "admin":
+        who = f"--serviceaccount={namespace}:{role}"
+        kubectl("create", "rolebinding", role, f"--clusterrole={role}", who, f"--namespace={namespace}")
+    yield {role: f"{namespace}:{role}" for role in ("view", "edit", "admin")}
+    kubectl("delete", "clusterrole", *(role["metadata"]["name"] for role in roles))
+
+
+def test_who_may_view_or_edit_a_namespace_may_do_so_with_its_populatejobs(
+    kubectl: Kubectl, namespace: str, people: dict[str, str]
+) -> None:
+    def may(role: str) -> list[Act]:
+        return allowed(kubectl, people[role], [*READ, *WRITE, *THE_OPERATOR_S], namespace)
+
+    wait_until(lambda: may("view") == READ, "a reader reads")
+    for role in "edit", "admin":
+        wait_until(lambda role=role: may(role) == READ + WRITE, f"{role} reads and writes")  # type: ignore[misc]
+    assert may("view") == READ
+    assert allowed(kubectl, people["view"], LOGS, namespace) == LOGS
+    for person in people.values():
+        assert allowed(kubectl, person, [*READ, *WRITE], "default") == []
+
+
+def test_who_may_edit_a_namespace_gets_no_right_by_populatejobs_that_was_not_there(
+    kubectl: Kubectl, namespace: str
+) -> None:
+    editor = f"--serviceaccount={namespace}:editor"
+    kubectl("create", "rolebinding", "editor", "--clusterrole=edit", editor, f"--namespace={namespace}")
+    wait_until(lambda: allowed(kubectl, f"{namespace}:editor", HAS_ANYWAY, namespace) == HAS_ANYWAY, "edit has these")
+
+
+def _renamed(rendered: str, kinds: set[str], namespace: str, name: str) -> list[Object]:
+    """Objects of these kinds, in another namespace and under another name."""
+    text = rendered.replace("namespace: populate-operator", f"namespace: {namespace}")
+    documents = [document for document in yaml.safe_load_all(text) if document and document["kind"] in kinds]
+    renamed: list[Object] = json.loads(json.dumps(documents).replace('"populate-operator', f'"{name}'))
+    return renamed
