@@ -109,6 +109,15 @@ def test_a_workflow_s_scripts_can_be_parsed_and_fail_where_a_part_of_them_does(w
         subprocess.run(["bash", "-n"], input=script, text=True, check=True)
 
 
+def test_images_are_for_the_processors_that_nodes_have() -> None:
+    jobs = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())["jobs"]
+    (steps,) = (job["steps"] for job in jobs.values())
+    (emulator,) = (step for step in steps if step.get("uses", "").startswith("docker/setup-qemu-action@"))
+    (build,) = (step["run"] for step in steps if step.get("name") == "Images")
+    platforms = {platform for said in re.findall(r"--platform (\S+)", build) for platform in said.split(",")}
+    assert platforms == {"linux/amd64", f"linux/{emulator['with']['platforms']}"}
+
+
 def test_a_workflow_calls_targets_that_there_are() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     called = [
