@@ -28,8 +28,8 @@ KUBECTL = {
     *("annotate", "apply", "create", "delete", "describe", "drain", "explain", "get", "label", "logs", "patch"),
     *("rollout", "scale", "wait"),
 }
-HELM = {"install", "rollback", "test", "uninstall", "upgrade"}
-DOCKER = {"build", "buildx", "push", "run"}
+HELM = {"install", "rollback", "template", "test", "uninstall", "upgrade"}
+DOCKER = {"build", "buildx", "pull", "push", "run", "tag"}
 COSIGN = {"verify", "verify-blob"}
 
 
@@ -68,12 +68,27 @@ def _kubectl(words: list[str], files: set[str]) -> Iterator[str]:
 def _helm(words: list[str], files: set[str]) -> Iterator[str]:
     if words[0] not in HELM:
         yield f"helm {words[0]} is not known here"
-    if words[0] in ("install", "upgrade"):
-        plain = [word for word in words[1:] if not word.startswith("-")]
-        if not any(word.startswith("oci://") or (ROOT / word / "Chart.yaml").exists() for word in plain):
+    given, files_given = _set(words), {"-f", "--values"} & set(words)
+    if words[0] in ("install", "template", "upgrade"):
+        charts = [word for word in words[1:] if word.startswith("oci://") or (ROOT / word / "Chart.yaml").exists()]
+        if not charts:
             yield "no chart is named"
+        elif words[0] == "upgrade":
+            yield from _keeps_values(words, given)
+        elif not charts[0].startswith("oci://") and "repository" not in given.get("image", {}) and not files_given:
+            yield "a chart that is not released names an image that no registry has: --set image.repository"
+    if words[0] == "template" and "--skip-tests" not in words:
+        yield "what tests a release is no part of it: --skip-tests"
     yield from _files(words, ("-f", "--values"), files)
-    yield from values(_set(words))
+    yield from values(given)
+
+
+def _keeps_values(words: list[str], given: dict[str, Any]) -> Iterator[str]:
+    """An upgrade keeps what the installation was given, and takes all else from the new chart."""
+    if "--reuse-values" in words:
+        yield "the new chart's own values, its image's digest among them, are left out: --reset-then-reuse-values"
+    if given and "--reset-then-reuse-values" not in words:
+        yield "what the installation was given is lost: --reset-then-reuse-values"
 
 
 def _set(words: list[str]) -> dict[str, Any]:
@@ -131,11 +146,12 @@ def _python(words: list[str], files: set[str]) -> Iterator[str]:
         yield f"there is no {words[0]}"
 
 
-def _docker(words: list[str], _: set[str]) -> Iterator[str]:
+def _docker(words: list[str], files: set[str]) -> Iterator[str]:
     if words[0] not in DOCKER:
         yield f"docker {words[0]} is not known here"
     if words[0] == "build" and not (ROOT / words[-1]).is_dir():
         yield f"there is no {words[-1]}"
+    yield from _files(words, ("-f", "--file"), files)
 
 
 def _cosign(words: list[str], _: set[str]) -> Iterator[str]:

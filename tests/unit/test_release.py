@@ -12,6 +12,8 @@ from types import ModuleType
 import pytest
 import yaml
 
+from tests.documentation.blocks import pages
+
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
@@ -45,6 +47,13 @@ def replace(file: Path, pattern: str, by: str) -> None:
 
 def test_the_versions_agree() -> None:
     assert list(release.disagreements(ROOT, "")) == []
+
+
+def test_the_documentation_names_images_of_the_version() -> None:
+    named = re.compile(r"populate-(?:operator|worker):(\d[\w.-]*)")
+    found = {(page.name, tag) for page in pages() for tag in named.findall(page.read_text())}
+    assert {page for page, _ in found} >= {"README.md", "quickstart.md"}
+    assert {tag for _, tag in found} == {release.published(release.version(ROOT))}
 
 
 @pytest.mark.parametrize("field", ["version", "appVersion"])
