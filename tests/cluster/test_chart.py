@@ -69,6 +69,31 @@ def test_the_chart_is_of_the_project_s_version_and_says_nothing_doubtful() -> No
         assert "0 chart(s) failed" in helm("lint", "--strict", str(CHART), f"--values={values}")
 
 
+SINCE = {"fieldPath": 28, "x-kubernetes-validations": 29, "selectableFields": 32}
+"""Minor version of Kubernetes since which they are there for good, of what a definition may have."""
+
+
+def fields(value: Any) -> Iterator[str]:
+    """Every name in it, at any depth, but for those that a schema gives to what it describes."""
+    if isinstance(value, list):
+        for item in value:
+            yield from fields(item)
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield from [] if name == "properties" else [name]
+            yield from fields([*inner.values()] if name == "properties" else inner)
+
+
+def test_the_oldest_kubernetes_that_the_chart_takes_has_what_the_definition_needs() -> None:
+    asked = yaml.safe_load((CHART / "Chart.yaml").read_text())["kubeVersion"]
+    oldest = int(re.fullmatch(r">=1\.(\d+)\.0-0", asked)[1])  # type: ignore[index]
+    needed = {name: SINCE[name] for name in set(fields(yaml.safe_load(DEFINITION.read_text()))) & set(SINCE)}
+    assert "fieldPath" in needed
+    assert max(needed.values()) <= oldest
+    tested = golang.version().removeprefix("v").rpartition(".")[0]
+    assert f"needs Kubernetes 1.{oldest} or newer, and is tested on {tested}." in (CHART / "README.md").read_text()
+
+
 # What is refused
 
 
