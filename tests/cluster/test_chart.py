@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from kubernetes import client
 
 from tests.servers.host import wait_until
 
@@ -128,6 +129,11 @@ def test_the_schema_has_the_values_there_are() -> None:
         ({"resources": {"memory": "1Gi"}}, "'/resources': additional properties 'memory' not allowed"),
         ({"podMonitor": {"enabled": "yes"}}, "'/podMonitor/enabled': got string, want boolean"),
         ({"extraEnv": [{"value": "1"}]}, "'/extraEnv/0': missing property 'name'"),
+        ({"extraEnv": [{"name": "A", "vlue": "1"}]}, "'/extraEnv/0': additional properties 'vlue' not allowed"),
+        ({"tolerations": [{"keyy": "gpu"}]}, "'/tolerations/0': additional properties 'keyy' not allowed"),
+        ({"resources": {"limits": {"memry": "1Gi"}}}, "'/resources/limits': additional properties 'memry' not allowed"),
+        ({"podSecurityContext": {"runAsNonRot": True}}, "'/podSecurityContext': additional properties 'runAsNonRot'"),
+        ({"podLabels": {"app.kubernetes.io/name": "a"}}, "'/podLabels/app.kubernetes.io~1name': false schema"),
         ({"livenessProbe": {"httpGet": {}}}, "'/livenessProbe': additional properties 'httpGet' not allowed"),
     ],
 )
@@ -135,6 +141,29 @@ def test_a_value_that_cannot_be_meant_is_refused(values: Object, told: str) -> N
     with pytest.raises(Refused) as refused:
         render(**values)
     assert told in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [
+        ("envVar", client.V1EnvVar),
+        ("envVarSource", client.V1EnvVarSource),
+        ("podSecurityContext", client.V1PodSecurityContext),
+        ("securityContext", client.V1SecurityContext),
+        ("spreadConstraint", client.V1TopologySpreadConstraint),
+        ("toleration", client.V1Toleration),
+        ("volumeMount", client.V1VolumeMount),
+    ],
+)
+def test_the_schema_has_the_fields_that_kubernetes_has(name: str, model: Any) -> None:
+    described = json.loads((CHART / "values.schema.json").read_text())["definitions"][name]
+    assert set(described["properties"]) == set(model.attribute_map.values())
+
+
+def test_no_label_of_the_chart_s_own_may_be_given_another_value() -> None:
+    labels = json.loads((CHART / "values.schema.json").read_text())["definitions"]["labels"]
+    own = set(the("Deployment", render())["metadata"]["labels"])
+    assert labels["properties"] == dict.fromkeys(own, False)
 
 
 def test_the_values_of_a_chart_around_it_do_no_harm() -> None:
