@@ -25,6 +25,7 @@ from .lab import Lab
 Object = dict[str, Any]
 CAP = 3
 NAMED = {"watchNamespaces": ["a", "b"], "installation": "lab"}
+PLACE = "kubernetes.io/metadata.name"
 DIGEST = f"sha256:{64 * 'a'}"
 
 
@@ -327,6 +328,53 @@ def test_the_operator_is_scraped_and_may_be_reached_where_it_serves_its_metrics(
     (own,) = (monitor for monitor in monitors if monitor["selector"] == deployment["selector"])
     assert [endpoint["port"] for endpoint in own["podMetricsEndpoints"]] == ["metrics"]
     assert policy["ingress"] == [{"ports": [{"port": "metrics"}]}]
+    assert (policy["policyTypes"], "egress" in policy) == (["Ingress"], False)
+
+
+DATABASE = {"to": [{"ipBlock": {"cidr": "10.1.2.3/32"}}], "ports": [{"port": 3306}]}
+
+
+@pytest.mark.parametrize(
+    ("values", "namespaces"),
+    [({}, {}), (NAMED, {"matchExpressions": [{"key": PLACE, "operator": "In", "values": ["a", "b"]}]})],
+    ids=["cluster", "namespaces"],
+)
+def test_with_databases_named_the_operator_reaches_them_and_what_it_works_by(
+    values: Object, namespaces: Object
+) -> None:
+    api_server = [{"ipBlock": {"cidr": "10.0.0.0/28"}}]
+    told = {"enabled": True, "egress": {"databases": [DATABASE], "apiServer": api_server}}
+    policy = the("NetworkPolicy", render(networkPolicy=told, **values))["spec"]
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    database, names, servers, workers = policy["egress"]
+    assert database == DATABASE
+    assert names == {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}
+    assert servers == {"ports": [{"port": 443}, {"port": 6443}], "to": api_server}
+    (peer,) = workers["to"]
+    assert peer["namespaceSelector"] == namespaces
+    assert is_a_worker_s(peer["podSelector"], workers["ports"])
+
+
+def test_the_policy_for_workers_lets_the_operator_in_at_the_port_that_they_have() -> None:
+    policy = yaml.safe_load((ROOT / "examples" / "policies" / "network" / "workers.yaml").read_text())["spec"]
+    (rule,) = policy["ingress"]
+    assert is_a_worker_s(policy["podSelector"], rule["ports"])
+    operator = the("Deployment", render())
+    (own,) = (peer for peer in rule["from"] if peer["podSelector"]["matchLabels"].items() <= labels(operator).items())
+    assert own["namespaceSelector"]["matchLabels"] == {PLACE: operator["metadata"]["namespace"]}
+
+
+def is_a_worker_s(selector: Object, ports: list[Object]) -> bool:
+    worker = yaml.safe_load((ROOT / "tests" / "unit" / "golden" / "deployment.yaml").read_text())
+    (container,) = worker["spec"]["template"]["spec"]["containers"]
+    served = [{"port": port["containerPort"]} for port in container["ports"]]
+    return ports == served and selector["matchLabels"].items() <= labels(worker).items()
+
+
+def labels(deployment: Object) -> dict[str, str]:
+    """Of its pods."""
+    found: dict[str, str] = deployment["spec"]["template"]["metadata"]["labels"]
+    return found
 
 
 def test_alerts_and_dashboard_are_those_of_the_files() -> None:

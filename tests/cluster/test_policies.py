@@ -118,6 +118,14 @@ def test_every_policy_can_be_evaluated(kubectl: Kubectl, policies: str) -> None:
         assert not status().get("typeChecking", {}).get("expressionWarnings")
 
 
+def test_the_api_server_takes_the_network_policy_for_workers(kubectl: Kubectl, namespace: str) -> None:
+    file = POLICIES[0].parent / "network" / "workers.yaml"
+    strictly = ("--dry-run=server", "--validate=strict", f"--namespace={namespace}")
+    assert "networkpolicy.networking.k8s.io/populate-workers created" in kubectl(
+        "apply", f"--filename={file}", *strictly
+    )
+
+
 def test_what_a_policy_forbids_is_refused_and_all_else_is_taken(kubectl: Kubectl, enforced: str) -> None:
     for name, (spec, told) in REFUSED.items():
         assert told in said(kubectl, enforced, spec), name
