@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import json
+import itertools
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from populate_jobs import Outcome
+from populate_operator.kube.health import Pulse
+from populate_operator.kube.metrics import Metrics as OperatorMetrics
 from populate_worker.supervisor.metrics import Metrics as WorkerMetrics
+from prometheus_client import generate_latest
 
-from tests.metrics import ALERTS, DASHBOARD, alerts, operator_text
+from tests.metrics import ALERTS, OWNER, alerts, operator_text, tell
 
-from . import Refused
+from . import Refused, panels
 from .kubectl import Program
+from .panels import Scraped
 
 JOB = {"namespace": "lab", "populatejob": "heart-rate"}
 WORKER = {"namespace": "lab", "pod": "heart-rate-a", "populatejob": "heart-rate"}
@@ -226,13 +232,28 @@ def test_the_alerts_are_rules_as_they_should_be(promtool: Program) -> None:
     assert f"SUCCESS: {len(alerts())} rules found" in said
 
 
-def test_every_panel_asks_for_something_that_can_be_answered(promtool: Program, tmp_path: Path) -> None:
-    panels = json.loads(DASHBOARD.read_text())["panels"]
-    asked = [target["expr"] for panel in panels for target in panel["targets"]]
-    plain = [re.sub(r"\$\w+", ".*", expr.replace("$__rate_interval", "5m")) for expr in asked]
-    rules = [{"record": f"panel:{number}", "expr": expr} for number, expr in enumerate(plain)]
-    (tmp_path / "panels.yaml").write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
-    assert f"SUCCESS: {len(asked)} rules found" in promtool("check", "rules", str(tmp_path / "panels.yaml"))
+def scrapes() -> Iterator[list[Scraped]]:
+    """An operator and a worker, over and over, and more was done each time."""
+    operator, worker = OperatorMetrics(Pulse()), WorkerMetrics()
+    while True:
+        tell(operator, OWNER)
+        operator.turn.observe(0.002)
+        worker.runners_started(1)
+        worker.made(0.2)
+        worker.outcome(Outcome.MADE)
+        yield [Scraped(generate_latest(operator.registry).decode(), LEADER), Scraped(worker.text().decode(), WORKER)]
+
+
+def test_every_panel_has_an_answer_in_what_is_served(promtool: Program, tmp_path: Path) -> None:
+    panels.judge(promtool, tmp_path, *itertools.islice(scrapes(), 2))
+
+
+def test_a_panel_without_an_answer_is_found(promtool: Program, tmp_path: Path) -> None:
+    first, second = itertools.islice(scrapes(), 2)
+    with pytest.raises(Refused, match="populate_make_seconds_bucket"):
+        panels.judge(promtool, tmp_path, first[:1], second[:1])
+    with pytest.raises(Refused, match="populate_refresh_seconds_sum"):
+        panels.judge(promtool, tmp_path, second, second)
 
 
 @pytest.mark.parametrize("text", [operator_text, lambda: WorkerMetrics().text().decode()], ids=["operator", "worker"])
