@@ -72,8 +72,11 @@ def manifest(archive: Path, repository: str) -> str:
 
 
 def release() -> str:
-    """As tags and krew have it."""
-    return f"v{version('populate-operator')}"
+    """As tags and krew have it: 1.2.0rc1 is v1.2.0-rc.1."""
+    sys.path.insert(0, str(ROOT / ".ci"))
+    from release import published
+
+    return f"v{published(version('populate-operator'))}"
 
 
 def _of_nobody(member: tarfile.TarInfo) -> tarfile.TarInfo:

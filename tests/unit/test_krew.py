@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import subprocess
 import sys
@@ -68,6 +69,18 @@ def test_the_manifest_is_of_this_version_and_of_this_archive(built: Built) -> No
     assert platform["uri"] == f"{REPOSITORY}/releases/download/v{version()}/{built.archive.name}"
     assert platform["sha256"] == hashlib.sha256(built.archive.read_bytes()).hexdigest()
     assert "$" not in built.manifest["spec"]["description"]
+
+
+def test_a_candidate_is_named_as_its_tag_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = importlib.util.spec_from_file_location("krew_build", ROOT / "krew/build.py")
+    assert spec
+    assert spec.loader
+    build = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(build)
+    monkeypatch.setattr(build, "version", lambda _: "1.2.0rc1")
+    assert build.release() == "v1.2.0-rc.1"
+    monkeypatch.setattr(build, "version", lambda _: "1.2.0")
+    assert build.release() == "v1.2.0"
 
 
 def test_the_archive_is_for_every_platform_and_has_the_licence(built: Built) -> None:
