@@ -52,7 +52,8 @@ def is_of_lease(document: Object) -> bool:
 
 
 def is_of_people(document: Object) -> bool:
-    return document["kind"] == "ClusterRole" and document["metadata"]["name"].endswith(("-view", "-edit"))
+    name: str = document["metadata"]["name"]
+    return document["kind"] == "ClusterRole" and name.endswith(("-view", "-edit"))
 
 
 # What is made from it
