@@ -31,9 +31,13 @@ PATHS = {
 CHILDREN = ("Pod", "ConfigMap", "Deployment", "Job")
 """The kinds that the operator makes, or that come of what it makes; each carries the label COMPONENT."""
 
+EVERYWHERE = ""
+"""In place of a namespace."""
+
 REQUEST_SECONDS = 30.0
 MOST_REQUESTS = 32
 """At a time: thousands of them, made up and waiting, take more memory than all that the operator knows."""
+TOO_MANY_REQUESTS = 429
 LOG_LINES = 500
 LOG_BYTES = 2**22
 LONGEST_NAME = 253
@@ -51,6 +55,11 @@ class ClusterError(PopulateError):
     def says_no(self) -> bool:
         """To what was asked: it will say so again."""
         return self.status in (400, 403, 422)
+
+    @property
+    def is_refusal(self) -> bool:
+        """An answer at all, and not one of a server that is in trouble or too busy."""
+        return 400 <= self.status < 500 and self.status != TOO_MANY_REQUESTS
 
 
 def always() -> bool:
@@ -89,19 +98,17 @@ class Cluster:
             raise
         return {resource["name"] for resource in found["resources"]}
 
-    async def children(self, kind: str, namespaces: Sequence[str]) -> list[dict[str, Any]]:
-        """All objects of a kind that the operator makes or watches; no namespaces are all of them."""
-        return await self._list(kind, namespaces, [("labelSelector", COMPONENT)])
+    async def children(self, kind: str, namespace: str) -> list[dict[str, Any]]:
+        """All objects of a kind that the operator makes or watches; EVERYWHERE is all namespaces."""
+        return await self._list(kind, namespace, [("labelSelector", COMPONENT)])
 
-    async def populatejobs(self, namespaces: Sequence[str]) -> list[dict[str, Any]]:
-        return await self._list("PopulateJob", namespaces, [])
+    async def populatejobs(self, namespace: str) -> list[dict[str, Any]]:
+        return await self._list("PopulateJob", namespace, [])
 
-    async def _list(
-        self, kind: str, namespaces: Sequence[str], query: Sequence[tuple[str, str]]
-    ) -> list[dict[str, Any]]:
-        lists = [await self._json("GET", _path(kind, namespace), query) for namespace in namespaces or [""]]
+    async def _list(self, kind: str, namespace: str, query: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
+        found = await self._json("GET", _path(kind, namespace), query)
         # The items of a list do not say what they are.
-        return [{"apiVersion": found["apiVersion"], "kind": kind, **item} for found in lists for item in found["items"]]
+        return [{"apiVersion": found["apiVersion"], "kind": kind, **item} for item in found["items"]]
 
     async def apply(self, wanted: Object) -> dict[str, Any]:
         """Creates it or makes it so; fields that others have set and we do not name stay."""

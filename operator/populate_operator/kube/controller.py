@@ -18,13 +18,14 @@ from populate_operator.database import tasks
 from populate_operator.plan.lineage import Lineage
 from populate_operator.plan.share import share
 
-from .api import CHILDREN, Cluster, ClusterError, Object
+from .api import CHILDREN, EVERYWHERE, Cluster, Object
 from .health import Pulse
+from .listing import Listing
 from .metrics import Metrics
 from .place import Place
 from .populating import Populating
 from .secrets import Secrets
-from .store import Owner, Store, owner_of, slim
+from .store import Owner, Store, is_in, owner_of, slim
 
 T = TypeVar("T")
 
@@ -34,10 +35,6 @@ MOST_A_TURN = 50
 """PopulateJobs: what happens in the cluster meanwhile waits no longer than those take."""
 TOGETHER_EVERY = 0.25
 """Seconds: those that look every now and then do so at the same times, and so by the same statements."""
-LIST_EVERY = 60.0
-"""Seconds after which everything is listed, for what watching may have missed."""
-LONGEST_PAUSE = 10.0
-"""Seconds between two attempts to list."""
 TURN_EVERY = 10.0
 """Seconds, at least: that is how its health shows."""
 AFTER_A_FAULT = 10.0
@@ -75,8 +72,9 @@ class Controller:
         self._resources: dict[Owner, Object] = {}
         self._lineage: Lineage[Owner] = Lineage()
         self._next_round = math.inf
-        self._listed = False
-        """Once: before that, what is missing here may well be there."""
+        self._listings = [Listing(name, self._list) for name in options.namespaces or (EVERYWHERE,)]
+        self._listed: set[str] = set()
+        """Namespaces, once: before that, what is missing here may well be there."""
 
     # What is heard
 
@@ -104,10 +102,10 @@ class Controller:
         listing = asyncio.create_task(self._list_again_and_again())
         try:
             while not listing.done():
-                if self._listed:
-                    with self._metrics.turn.time():
-                        self._turn()
-                self._pulse.beat()
+                with self._metrics.turn.time():
+                    self._turn()
+                if not all(listing.is_refused for listing in self._listings):
+                    self._pulse.beat()
                 await self._rest()
             listing.result()
         finally:
@@ -189,7 +187,7 @@ class Controller:
 
     async def _rest(self) -> None:
         """Until something is due, or somebody rings."""
-        next_due = min([self._next_round, *self._due.values()]) if self._listed else math.inf
+        next_due = min([self._next_round, *self._due.values()])
         with contextlib.suppress(asyncio.TimeoutError):
             seconds = min(TURN_EVERY, next_due - time.monotonic())
             await asyncio.wait_for(self._woken.wait(), max(0.0, seconds))
@@ -202,7 +200,7 @@ class Controller:
         self._due[owner] = min(at, self._due.get(owner, at))
 
     def _mark(self, owner: Owner) -> None:
-        if owner in self._resources:
+        if owner in self._resources and not self._listed.isdisjoint((owner[0], EVERYWHERE)):
             soonest = self._turned.get(owner, 0.0) + LEAST_SECONDS
             self._due[owner] = min(self._due.get(owner, soonest), max(soonest, time.monotonic()))
             self._woken.set()
@@ -229,37 +227,30 @@ class Controller:
 
     # Listing
 
-    async def _list_until_done(self) -> None:
-        pause = 1.0
-        while True:
-            try:
-                await self._list()
-                break
-            except ClusterError as error:
-                log.error("the cluster cannot be listed, trying again: %s", error)
-                await asyncio.sleep(pause)
-                pause = min(LONGEST_PAUSE, pause * 2)
-        self._listed = True
-        self._woken.set()
-
     async def _list_again_and_again(self) -> None:
-        while True:
-            await self._list_until_done()
-            await asyncio.sleep(LIST_EVERY)
-            self._forget_secrets()
+        await asyncio.gather(*(listing.run() for listing in self._listings))
+
+    async def _list(self, namespace: str) -> None:
+        """What is known of a namespace stays as it is where it cannot be listed."""
+        self._store.begin_listing(namespace)
+        for kind in CHILDREN:
+            found = await self._cluster.children(kind, namespace)
+            for changed in self._store.replace(kind, found, namespace):
+                self._mark(owner_of(changed))
+        known = self._owners_in(namespace)
+        self._keep_only(known, await self._cluster.populatejobs(namespace))
+        if namespace not in self._listed:
+            self._listed.add(namespace)
+            for owner in self._owners_in(namespace):
+                self._mark(owner)
+        self._forget_secrets()
+
+    def _owners_in(self, namespace: str) -> set[Owner]:
+        return {owner for owner in self._resources if is_in(owner[0], namespace)}
 
     def _forget_secrets(self) -> None:
         logins = [job.login for job in self._jobs.values() if job.login]
         self._place.secrets.keep_only({job.secret for job in self._jobs.values()}, logins)
-
-    async def _list(self) -> None:
-        self._store.begin_listing()
-        for kind in CHILDREN:
-            found = await self._cluster.children(kind, self._options.namespaces)
-            for changed in self._store.replace(kind, found):
-                self._mark(owner_of(changed))
-        known = set(self._resources)
-        self._keep_only(known, await self._cluster.populatejobs(self._options.namespaces))
 
     def _keep_only(self, known: Iterable[Owner], listed: Sequence[Object]) -> None:
         """`known` are those there were before the list was asked for: one that came since is not gone."""

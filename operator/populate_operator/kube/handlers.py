@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import kopf
@@ -18,6 +18,16 @@ PLURALS |= {"Deployment": ("apps", "v1", "deployments"), "Job": ("batch", "v1", 
 
 CONNECT_SECONDS = 10.0
 TRY_AGAIN_EVERY = 3.0
+SOON_TIMES = 20
+SELDOM_EVERY = 30.0
+"""Seconds, after so many times: a namespace that was deleted refuses for good, and each time is logged."""
+
+
+class Backoffs:
+    """Of one watch, for ever: one that gave up would end the operator, and the API server is back at some time."""
+
+    def __iter__(self) -> Iterator[float]:
+        return itertools.chain(itertools.repeat(TRY_AGAIN_EVERY, SOON_TIMES), itertools.repeat(SELDOM_EVERY))
 
 
 def registry(controller: Controller) -> kopf.OperatorRegistry:
@@ -42,8 +52,7 @@ def settings() -> kopf.OperatorSettings:
     # A watch on which nothing comes, not even the server's bookmarks, kopf itself begins anew after 70 s.
     found.networking.request_timeout = REQUEST_SECONDS
     found.networking.connect_timeout = CONNECT_SECONDS
-    # For ever: a watch that gave up would end the operator, and the API server is back at some time.
-    found.networking.error_backoffs = itertools.repeat(TRY_AGAIN_EVERY)
+    found.networking.error_backoffs = Backoffs()
     for kind in CHILDREN:
         found.watching.label_selectors[PLURALS[kind]] = COMPONENT
     return found

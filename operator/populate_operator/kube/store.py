@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from .api import Object
+from .api import EVERYWHERE, Object
 from .manifests.names import COMPONENT, POPULATEJOB
 
 Key = tuple[str, str, str]
@@ -19,9 +19,9 @@ class Store:
         self._objects: dict[Key, Object] = {}
         self._families: dict[Owner, dict[Key, Object]] = {}
         self._touched: set[Key] = set()
-        """Since the last listing began."""
-        self._gone: set[str] = set()
-        """Uids of what was deleted since then: an answer to a request may come later than that."""
+        """Since the last listing of its namespace began."""
+        self._gone: dict[str, str] = {}
+        """Namespaces by the uids of what was deleted since then: an answer to a request may come later than that."""
 
     def put(self, seen: Object) -> None:
         """Nothing happens where a later version of it was seen already."""
@@ -36,17 +36,17 @@ class Store:
 
     def drop(self, seen: Object) -> None:
         self._touched.add(key_of(seen))
-        self._gone.add(seen["metadata"]["uid"])
+        self._gone[seen["metadata"]["uid"]] = seen["metadata"]["namespace"]
         self._forget(seen)
 
-    def begin_listing(self) -> None:
-        self._touched.clear()
-        self._gone.clear()
+    def begin_listing(self, namespace: str = EVERYWHERE) -> None:
+        self._touched = {key for key in self._touched if not is_in(key[1], namespace)}
+        self._gone = {uid: where for uid, where in self._gone.items() if not is_in(where, namespace)}
 
-    def replace(self, kind: str, listed: Iterable[Object]) -> list[Object]:
+    def replace(self, kind: str, listed: Iterable[Object], namespace: str = EVERYWHERE) -> list[Object]:
         """What changed by it. What was seen since begin_listing() is newer than the list."""
         found = {key_of(item): slim(item) for item in listed}
-        known = {key: item for key, item in self._objects.items() if key[0] == kind}
+        known = {key: item for key, item in self._objects.items() if key[0] == kind and is_in(key[1], namespace)}
         gone = [item for key, item in known.items() if key not in found and key not in self._touched]
         new = [item for key, item in found.items() if key not in self._touched and known.get(key) != item]
         for item in gone:
@@ -72,6 +72,11 @@ class Store:
         family.pop(key_of(known), None)
         if not family:
             self._families.pop(owner_of(known), None)
+
+
+def is_in(namespace: str, listed: str) -> bool:
+    """Whether it is the one that is listed, or all are."""
+    return listed in (namespace, EVERYWHERE)
 
 
 def slim(seen: Object) -> Object:
