@@ -35,11 +35,12 @@ class WorkerSettings:
 class Assignment:
     document: ResolveDocument
     settings: WorkerSettings
+    paused: bool = False
+    """No other key is begun; a worker that is too old to know of this goes on by the document."""
 
     def to_json(self) -> str:
-        return json.dumps(
-            {"document": json.loads(self.document.to_json()), "settings": dataclasses.asdict(self.settings)}
-        )
+        document, settings = json.loads(self.document.to_json()), dataclasses.asdict(self.settings)
+        return json.dumps({"document": document, "settings": settings, "paused": self.paused})
 
     @classmethod
     def from_json(cls, text: str) -> Assignment:
@@ -48,7 +49,8 @@ class Assignment:
             data = json.loads(text)
             settings = dict(data["settings"])
             retry = RetryPolicy.from_mapping(settings.pop("retry", {}))
-            return cls(ResolveDocument.from_json(json.dumps(data["document"])), WorkerSettings(**settings, retry=retry))
+            document = ResolveDocument.from_json(json.dumps(data["document"]))
+            return cls(document, WorkerSettings(**settings, retry=retry), bool(data.get("paused", False)))
         except (ValueError, KeyError, TypeError) as error:
             raise DocumentError(f"the assignment cannot be read: {error!r}") from error
 

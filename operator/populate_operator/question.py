@@ -14,7 +14,9 @@ from populate_operator.plan import Problem
 from populate_operator.spec import Spec
 from populate_operator.text import one_line
 
-OF_THE_DATABASE = frozenset({"DatabaseUnreachable", "LoginRefused", "Contended", "DatabaseError"})
+OF_THE_DATABASE = frozenset(
+    {"DatabaseUnreachable", "LoginRefused", "Contended", "LockWaitedFor", "TookTooLong", "DatabaseError"}
+)
 """Refusals that say nothing of the manifest or the code: the database may come back."""
 
 

@@ -12,7 +12,7 @@ from tests.servers.host import wait_until
 
 from . import Kubectl, images
 from .api import Api
-from .conftest import leave
+from .conftest import leave, one_engine
 from .installation import Installation
 from .lab import Lab
 
@@ -59,6 +59,22 @@ def test_an_operator_that_is_replaced_goes_on_where_the_other_was(lab: Lab, oper
     assert sorted(lab.started()) == list(range(1, 16))
     assert job.workers().keys() <= workers.keys()
     job.until(progress="14/15", error=1)
+
+
+@one_engine
+def test_a_secret_that_is_deleted_and_made_anew_ends_no_make(lab: Lab) -> None:
+    lab.add("wait", "insert")
+    job = lab.apply()
+    lab.until_in_make(1)
+    workers = job.workers()
+    lab.kubectl("delete", f"secret/login-{lab.id}", f"--namespace={lab.namespace}")
+    job.until_condition("Ready", "False", "SecretUnusable")
+    lab.log_in()
+    job.until_condition("Resolved", "True", "Resolved")
+    assert job.workers().keys() == workers.keys()
+    lab.let(1)
+    lab.until_made(1, 2)
+    assert lab.started() == [1, 2]
 
 
 @pytest.mark.long

@@ -113,13 +113,16 @@ def test_names_of_resolve_jobs_fit_a_label_and_differ_by_populatejob_and_questio
 def test_an_assignment_is_read_back_as_it_was_answered() -> None:
     answer = Answer(DOCUMENT, "q-1", NOW)
     assert read(assignment(job(), resource(), answer, after(5))) == answer
+    assert read(assignment(job(), resource(), answer, after(5), paused=True)) == answer
 
 
 def test_an_assignment_that_says_the_same_is_not_applied_again() -> None:
     answer = Answer(DOCUMENT, "q-1", NOW)
     one, later = (assignment(job(), resource(), answer, at)["metadata"]["annotations"] for at in (NOW, after(60)))
     edited = assignment(job(timeoutSeconds=5), resource(), answer, NOW)["metadata"]["annotations"]
-    assert one[APPLIED] == later[APPLIED] != edited[APPLIED]
+    paused = assignment(job(), resource(), answer, NOW, paused=True)["metadata"]["annotations"]
+    assert one[APPLIED] == later[APPLIED]
+    assert len({one[APPLIED], edited[APPLIED], paused[APPLIED]}) == 3
 
 
 def test_an_assignment_of_another_protocol_is_not_used() -> None:

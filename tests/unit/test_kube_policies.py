@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from populate_jobs import DatabaseSettings, ServerIdentity
-from populate_jobs.errors import SettingsError
+from populate_jobs.errors import ResolveRefused, SettingsError
 from populate_operator.kube import pods
 from populate_operator.kube.asking import question
 from populate_operator.kube.controller import _asks
@@ -19,6 +19,7 @@ from populate_operator.kube.relocation import address, is_elsewhere, refusal
 from populate_operator.kube.secrets import _settings
 from populate_operator.kube.wishes import due, limit
 from populate_operator.plan import Worker
+from populate_operator.question import refusal as refused
 
 from tests.unit.kube import OURS, job, pod, ready, resource
 from tests.unit.planning import DOCUMENT, NOW, a_problem
@@ -155,6 +156,17 @@ def test_the_refusal_names_both_servers_and_the_way_out() -> None:
     assert refused.reason == "ServerChanged"
     for part in ("the Secret datajoint", "postgresql two", "postgresql one", DOCUMENT.target, "delete"):
         assert part in str(refused)
+
+
+# What a refusal is about
+
+
+@pytest.mark.parametrize(
+    ("reason", "lasting"),
+    [("DatabaseUnreachable", False), ("LockWaitedFor", False), ("TookTooLong", False), ("RestrictionInvalid", True)],
+)
+def test_what_the_database_may_get_over_asks_nobody_to_mend_it(reason: str, lasting: bool) -> None:
+    assert refused(ResolveRefused(reason, "so it is"), None, NOW).lasting == lasting
 
 
 # Leaving

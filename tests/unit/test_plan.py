@@ -7,7 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from populate_jobs import Counts, Progress
-from populate_operator.plan import Memory, Observation, Previous, Queue, Refresh, Resolved, Tally, Upstream, Worker
+from populate_operator.plan import (
+    Memory,
+    Observation,
+    Previous,
+    Problem,
+    Queue,
+    Refresh,
+    Resolved,
+    Tally,
+    Upstream,
+    Worker,
+)
 from populate_operator.plan.agenda import Step
 from populate_operator.plan.cadence import LOOK_EVERY, READ_LOOK_EVERY
 from populate_operator.plan.completion import Outcome
@@ -42,6 +53,7 @@ from tests.unit.planning import (
         (SPEC, {"queue": Queue(4), "resolved": None}, 0),
         (SPEC, {"queue": Queue(4), "refusal": a_problem("TableNotFound", lasting=True)}, 0),
         (SPEC, {"queue": Queue(4), "refusal": a_problem("DatabaseUnreachable")}, 4),
+        (SPEC, {"queue": Queue(4), "refusal": a_problem("ServerChanged", lasting=True), "replicas": 3}, 0),
         (SPEC, {"queue": Queue(4), "database": a_problem("TableMissing"), "replicas": 3}, 0),
         (SPEC, {"queue": None, "database": a_problem("DatabaseUnreachable"), "replicas": 3}, 3),
         (replace(SPEC, scaling=Scaling(max_workers=2)), {"queue": None, "replicas": 3}, 2),
@@ -196,6 +208,40 @@ def test_looks_again_when_the_next_thing_is_due() -> None:
     assert plan_of(SPEC, seen()).look_again_at == after(30)
 
 
+REFUSALS = ("PodsRefused", "ResolveTimedOut", "ImagePullFailed", "ResolveFailed", "SecretUnusable", "TableNotFound")
+BUSY = {"queue": Queue(9, {host("a"): 1, host("b"): 1}), "workers": workers("a", "b", "c"), "replicas": 3}
+
+
+@pytest.mark.parametrize("reason", REFUSALS)
+def test_a_refusal_after_an_answer_sends_no_worker_home_and_brings_none(reason: str) -> None:
+    refused = seen(**BUSY, refusal=a_problem(reason, lasting=True))
+    first = plan_of(SPEC, refused)
+    second = plan_of(SPEC, refused, next_of(first), after(3600))
+    assert [(made.replicas, made.paused) for made in (first, second)] == [(3, False)] * 2
+    assert first.status["conditions"][0]["reason"] == reason
+
+
+def test_a_refusal_after_an_answer_lets_idle_workers_go_and_with_them_what_resolve_may_wait_for() -> None:
+    refused = seen(**{**BUSY, "queue": Queue(0, {host("a"): 1})}, refusal=a_problem("ResolveTimedOut", lasting=True))
+    first = plan_of(SPEC, refused)
+    assert plan_of(SPEC, refused, next_of(first), after(3600)).replicas == 1
+
+
+@pytest.mark.parametrize("reason", REFUSALS)
+def test_an_edit_that_is_refused_lets_keys_in_make_be_finished_and_no_other_begun(reason: str) -> None:
+    refused = seen(**BUSY, generation=2, refusal=a_problem(reason, lasting=True))
+    made = plan_of(SPEC, refused)
+    assert (made.replicas, made.paused, made.rouse, made.busy) == (2, True, (), {host("a"), host("b")})
+    finished = replace(refused, queue=Queue(9))
+    assert plan_of(SPEC, finished, next_of(made), after(1)).replicas == 0
+
+
+@pytest.mark.parametrize("refusal", [None, a_problem("DatabaseUnreachable")])
+def test_an_edit_that_is_being_asked_about_pauses_nobody(refusal: Problem | None) -> None:
+    made = plan_of(SPEC, seen(**BUSY, generation=2, refusal=refusal))
+    assert (made.replicas, made.paused) == (10, False)
+
+
 small = st.integers(0, 5)
 counts = st.builds(Counts, small, small, small, small, small, small)
 moments = st.integers(-600, 600).map(after)
@@ -213,7 +259,7 @@ observations = st.builds(
     ours=st.just(OURS),
     generation=st.integers(1, 2),
     resolved=st.none() | st.builds(Resolved, st.just(DOCUMENT), st.just(1), moments),
-    refusal=st.none() | st.just(a_problem("TableNotFound", lasting=True)),
+    refusal=st.none() | st.sampled_from([*REFUSALS, "ServerChanged"]).map(lambda name: a_problem(name, lasting=True)),
     database=problems,
     queue=st.none() | st.builds(Queue, small, st.dictionaries(names, small)),
     tally=st.none() | st.builds(Tally, counts, moments),
@@ -232,6 +278,13 @@ specs = st.builds(
 )
 
 
+def is_lost(observation: Observation) -> bool:
+    """Nobody knows what to make, or where."""
+    problems = (observation.refusal, observation.database)
+    reasons = {problem.reason for problem in problems if problem is not None}
+    return observation.resolved is None or bool(reasons & {"ServerChanged", "TableMissing"})
+
+
 @given(specs, st.lists(observations, min_size=1, max_size=4))
 def test_whatever_is_seen_the_plan_keeps_its_bounds(spec: Spec, sequence: list[Observation]) -> None:
     previous = Previous({}, Memory())
@@ -241,6 +294,8 @@ def test_whatever_is_seen_the_plan_keeps_its_bounds(spec: Spec, sequence: list[O
         living = {worker.host for worker in observation.workers}
         assert 0 <= made.replicas <= spec.scaling.max_workers
         assert not spec.suspend or made.replicas == 0
+        if not (spec.suspend or made.outcome or is_lost(observation)):
+            assert made.replicas >= min(len(made.busy), observation.replicas, spec.scaling.max_workers)
         assert made.look_again_at > after(second)
         assert all(name in held and name not in living for given in made.recoveries for name in given.hosts)
         assert all(

@@ -1,6 +1,7 @@
 """The assignment changes under a running worker."""
 
 import dataclasses
+import json
 
 from populate_jobs import Assignment
 
@@ -29,6 +30,28 @@ def test_changed_settings_hold_from_then_on_and_restart_no_runner(lab: Lab) -> N
         lab.until_done(left={2: "error"})
         worker.stop()
     assert len({pid for _, _, pid in lab.ledger()}) == 1
+
+
+def test_while_it_is_paused_the_key_in_make_is_finished_the_others_given_back_and_none_begun(lab: Lab) -> None:
+    lab.fill(*["insert"] * 20, "wait", "insert", "insert")
+    with lab.worker() as worker:
+        lab.until_in_make(21)
+        paused = dataclasses.replace(lab.assignment(), paused=True)
+        worker.assign(paused)
+        worker.until_logged("no other key is begun")
+        lab.until_done(left={21: "reserved", 22: "pending", 23: "pending"})
+        lab.let(21)
+        lab.until_done(left={22: "pending", 23: "pending"})
+        worker.assign(lab.assignment())
+        lab.until_done()
+        worker.stop()
+    assert lab.started_again() == {}
+
+
+def test_an_assignment_of_an_older_operator_pauses_nobody(lab: Lab) -> None:
+    old = json.loads(lab.assignment().to_json())
+    del old["paused"]
+    assert Assignment.from_json(json.dumps(old)) == lab.assignment()
 
 
 def test_a_changed_concurrency_starts_and_ends_runners(lab: Lab) -> None:

@@ -38,7 +38,7 @@ class Answers:
         self._secret = ""
         self._kept: assignments.Answer | None = None
         self._read: Object | None = None
-        self._digest: tuple[PopulateJob, assignments.Answer, str] | None = None
+        self._digest: tuple[PopulateJob, assignments.Answer, bool, str] | None = None
         """Of the assignment of this spec and answer."""
         self.refusal: Problem | None = None
         self.problem: Problem | None = None
@@ -52,7 +52,8 @@ class Answers:
         """An answer to another question holds until there is a new one."""
         if self._kept is None:
             return None
-        answered = generation if self._kept.question == self._question else 0
+        # Until the login is known there is no question to compare with.
+        answered = generation if self._question in ("", self._kept.question) else 0
         return Resolved(self._kept.document, answered, self._kept.at)
 
     def pose(self, job: PopulateJob, login: Login) -> None:
@@ -78,13 +79,13 @@ class Answers:
         if self._question and self._login is not None and not self._flight.is_out(_LOOK):
             self._asking.ask(job, owner, self._question)
 
-    def assign(self, job: PopulateJob, owner: Object, now: datetime) -> str | None:
+    def assign(self, job: PopulateJob, owner: Object, paused: bool, now: datetime) -> str | None:
         """Has the workers' assignment say what the spec and the answer say; when it last changed, once it does."""
         if self._kept is None:
             return None
         found = self._config_map
-        if found is None or _applied(found) != self._wanted_digest(job, owner, self._kept, now):
-            wanted = assignments.assignment(job, owner, self._kept, now)
+        if found is None or _applied(found) != self._wanted_digest(job, owner, self._kept, paused, now):
+            wanted = assignments.assignment(job, owner, self._kept, now, paused=paused)
             apply = functools.partial(claim.apply, self._place.cluster, self._place.store, wanted)
             self._errands.run("assign", apply, self._assigned, self._not_assigned)
             return None
@@ -98,11 +99,14 @@ class Answers:
         if isinstance(error, claim.NameTaken):
             self.problem = Problem("NameTaken", str(error), tasks.now(), 1, lasting=True)
 
-    def _wanted_digest(self, job: PopulateJob, owner: Object, kept: assignments.Answer, now: datetime) -> str:
+    def _wanted_digest(
+        self, job: PopulateJob, owner: Object, kept: assignments.Answer, paused: bool, now: datetime
+    ) -> str:
         made = self._digest
-        if made is None or made[0] is not job or made[1] is not kept:
-            made = self._digest = (job, kept, _applied(assignments.assignment(job, owner, kept, now)))
-        return made[2]
+        if made is None or made[0] is not job or made[1] is not kept or made[2] != paused:
+            digest = _applied(assignments.assignment(job, owner, kept, now, paused=paused))
+            made = self._digest = (job, kept, paused, digest)
+        return made[3]
 
     @property
     def _config_map(self) -> Object | None:

@@ -174,7 +174,7 @@ class Populating:
         self._farewell.prepare(self.job, self.seen)
         if Step.RESOLVE in self.plan.steps:
             self._answers.ask(self.job, self.seen)
-        if (changed_at := self._answers.assign(self.job, self.seen, now)) is not None:
+        if (changed_at := self._answers.assign(self.job, self.seen, self.plan.paused, now)) is not None:
             self.crew.nudge(changed_at)
         if self.keeper is not None and self.document is not None:
             self._tend(self.plan, self.keeper, self.document, now)
@@ -259,6 +259,8 @@ class Populating:
         found = self._place.secrets.login(*self.secret)
         if isinstance(found, PopulateError):
             self._no_login = Problem("SecretUnusable", str(found), now, 1, lasting=True)
+            if self.login is not None:
+                self._answers.pose(self.job, self.login)
         if not isinstance(found, Login):
             return
         self._no_login = None

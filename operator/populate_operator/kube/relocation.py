@@ -5,10 +5,10 @@ from __future__ import annotations
 from populate_jobs import DatabaseSettings, ResolveDocument
 from populate_jobs.errors import ResolveRefused
 
+from populate_operator.plan.conditions import SERVER_CHANGED
+
 from .manifests import names
 from .manifests.assignment import Answer
-
-REASON = "ServerChanged"
 
 
 def address(settings: DatabaseSettings) -> str:
@@ -32,7 +32,7 @@ def is_elsewhere(kept: Answer, said: ResolveDocument, address: str) -> bool:
 
 def refusal(kept: Answer, said: ResolveDocument, secret: str) -> ResolveRefused:
     return ResolveRefused(
-        REASON,
+        SERVER_CHANGED,
         f"the Secret {secret} names another server ({_name(said)}; until now {_name(kept.document)}), and "
         f"{said.target} or its queue has rows there: name the old server again, or delete this PopulateJob and "
         f"create it anew for the new one; with deletionPolicy Retain no row is lost on either",

@@ -13,6 +13,8 @@ from .recovery import foreign
 
 TABLE_MISSING = "TableMissing"
 """The reason that asks for another resolve: the pipeline changed under the document."""
+SERVER_CHANGED = "ServerChanged"
+"""The refusal that says of running workers that their login leads them elsewhere."""
 HOSTS_NAMED = 3
 
 
@@ -55,7 +57,7 @@ def _ready(spec: Spec, seen: Observation, outcome: Outcome | None) -> Condition:
         return Condition("Ready", outcome is Outcome.COMPLETE, *_finished(seen, outcome))
     if problem is not None:
         return Condition("Ready", False, problem.reason, problem.message)
-    if seen.resolved is None or seen.resolved.generation != seen.generation:
+    if not seen.is_answered:
         return Condition("Ready", False, "Resolving", "the worker image is asked what the spec means")
     if spec.suspend:
         # Of mode Once, Ready is what others wait for: that its keys are made.

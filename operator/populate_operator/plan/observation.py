@@ -121,8 +121,22 @@ class Observation:
     @property
     def has_answer(self) -> bool:
         """Whether the spec of this generation is resolved; a passing refusal since then changes nothing."""
-        resolved = self.resolved is not None and self.resolved.generation == self.generation
-        return resolved and not (self.refusal is not None and self.refusal.lasting)
+        return self.is_answered and not self.is_refused
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the answer there is was given to the spec of this generation, whatever was refused since."""
+        return self.resolved is not None and self.resolved.generation == self.generation
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether somebody has to mend something before the spec can be resolved, or resolved again."""
+        return self.refusal is not None and self.refusal.lasting
+
+    @property
+    def is_overruled(self) -> bool:
+        """Whether the only answer is to another spec, and the one there is now was refused."""
+        return self.resolved is not None and not self.is_answered and self.is_refused
 
     @property
     def outstanding(self) -> int | None:

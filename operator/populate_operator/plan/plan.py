@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from populate_operator.spec import Spec
 from .agenda import Step, agenda, check_every, look_again_at, steps
 from .cadence import LOOK_EVERY, READ_LOOK_EVERY
 from .completion import Outcome, outcome
-from .conditions import TABLE_MISSING, conditions, obstacle
+from .conditions import SERVER_CHANGED, TABLE_MISSING, conditions, obstacle
 from .events import Event, events
 from .metav1 import written
 from .observation import Observation
@@ -65,6 +65,8 @@ class Plan:
     """Seconds between two cheap looks."""
     check_every: float | None
     """Seconds between two checks whether there is anything to refresh; None for no checks."""
+    paused: bool
+    """Workers finish what they are at, and begin no other key."""
     outcome: Outcome | None
     memory: Memory
 
@@ -85,12 +87,13 @@ def plan(spec: Spec, seen: Observation, previous: Previous, now: datetime) -> Pl
         status=status(previous.status, seen, found, size.replicas, pace, now),
         events=events(previous.conditions, found, (seen.replicas, size.replicas), given_back),
         recoveries=given_back,
-        rouse=to_rouse(seen.workers, busy, seen.queue.ready if seen.queue else 0),
+        rouse=to_rouse(seen.workers, busy, seen.queue.ready if seen.queue and not seen.is_overruled else 0),
         steps=steps(entries, now),
         look_again_at=look_again_at(entries, working, now),
         at_rest=_is_at_rest(spec, seen, over, working) and size == Scale(seen.replicas),
         look_every=READ_LOOK_EVERY if seen.is_read and working else LOOK_EVERY,
         check_every=check_every(spec, seen, over),
+        paused=seen.is_overruled,
         outcome=over,
         memory=Memory(size.lull, pace, worked_at),
     )
@@ -103,8 +106,12 @@ def _size(spec: Spec, seen: Observation, over: Outcome | None, pace: Pace, lull:
         kept = min(seen.replicas, spec.scaling.max_workers)
         return Scale(kept)
     held = own(seen)
+    if seen.is_overruled:
+        return Scale(min(len(held), seen.replicas, spec.scaling.max_workers))
     work = seen.queue.ready + sum(held.values())
-    return scale(spec.scaling, work, pace.settled_per_worker_second, seen.replicas, len(held), lull, now)
+    size = scale(spec.scaling, work, pace.settled_per_worker_second, seen.replicas, len(held), lull, now)
+    # Whatever keeps resolve from answering may be mended by room, and would meet a new worker too.
+    return replace(size, replicas=min(size.replicas, seen.replicas)) if seen.is_refused else size
 
 
 def _is_at_rest(spec: Spec, seen: Observation, over: Outcome | None, working: bool) -> bool:
@@ -114,7 +121,10 @@ def _is_at_rest(spec: Spec, seen: Observation, over: Outcome | None, working: bo
 
 
 def _is_lost(seen: Observation) -> bool:
-    """Whether it is unknown what to make, or where: a worker could do nothing."""
-    refused = seen.refusal is not None and seen.refusal.lasting
+    """Whether it is unknown what to make, or where: a worker could do nothing.
+
+    Most refusals say nothing of that: the spec was edited, or is asked about again, and workers run by the last answer.
+    """
+    elsewhere = seen.is_refused and seen.refusal is not None and seen.refusal.reason in (SERVER_CHANGED, TABLE_MISSING)
     table_missing = seen.database is not None and seen.database.reason == TABLE_MISSING
-    return seen.resolved is None or refused or table_missing
+    return seen.resolved is None or elsewhere or table_missing

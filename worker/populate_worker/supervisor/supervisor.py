@@ -108,7 +108,8 @@ class Supervisor:
         for runner, limit in self._time_limits():
             if now >= limit:
                 self._crew.terminate(runner, now, failures.of_time_limit(settings.timeout_seconds or 0.0))
-        self._settlement.give_back(self._hand.overdue(now))
+        paused = self._assignment.paused
+        self._settlement.give_back(self._hand.give_up() if paused else self._hand.overdue(now))
         self._hand.share(now)
         self._settlement.flush(now, at_once=not len(self._hand))
         alone = not len(self._hand) and not self._settlement.finished
@@ -116,7 +117,8 @@ class Supervisor:
         self._supply.look(self._wanted(now), alone=alone, now=now)
 
     def _wanted(self, now: float) -> int:
-        if self._settlement.open > MOST_UNSETTLED or self._hand.pace.runs_dry(now - self._alone_at):
+        enough = self._settlement.open > MOST_UNSETTLED or self._hand.pace.runs_dry(now - self._alone_at)
+        if self._assignment.paused or enough:
             return 0
         return self._hand.wanted(now)
 
@@ -168,7 +170,7 @@ class Supervisor:
         assignment = self._file.changed()
         if assignment is None:
             return
-        log.info("the assignment has changed")
+        log.info("the assignment has changed%s", "; no other key is begun" if assignment.paused else "")
         if self._successor is None and same_runners(assignment, self._assignment):
             self._adopt(assignment)
         else:

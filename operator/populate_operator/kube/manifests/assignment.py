@@ -30,8 +30,10 @@ class Answer:
     """Digest of where the database was; empty where that was not written down."""
 
 
-def assignment(job: PopulateJob, owner: Mapping[str, Any], answer: Answer, now: datetime) -> dict[str, Any]:
-    text = Assignment(answer.document, worker_settings(job.spec)).to_json()
+def assignment(
+    job: PopulateJob, owner: Mapping[str, Any], answer: Answer, now: datetime, *, paused: bool = False
+) -> dict[str, Any]:
+    text = Assignment(answer.document, worker_settings(job.spec), paused).to_json()
     annotations = {
         names.APPLIED: names.digest([text, answer.question, answer.at.isoformat()]),
         names.QUESTION: answer.question,
