@@ -20,8 +20,11 @@ def recover(
     suspect: str | None = None,
     policy: RetryPolicy | None = None,
     but: Collection[Reservation] = (),
+    older_than: float | None = None,
 ) -> Recovered:
     """Gives back what is reserved under exactly these hosts, except `but`; keys the target has are completed.
+
+    Where `older_than` is given, only what was reserved longer ago than so many seconds.
 
     With `suspect`, the reason its worker was killed for, each key runs alone the next time, so that the guilty one
     is told from those that were merely held with it: a key that was alone already has failed with that reason, and
@@ -30,7 +33,10 @@ def recover(
     if not hosts:
         return Recovered()
     places = ", ".join(["%s"] * len(hosts))
-    rows = jobs.run("held_by", hosts, hosts=places).rows
+    if older_than is None:
+        rows = jobs.run("held_by", hosts, hosts=places).rows
+    else:
+        rows = jobs.run("held_by_before", [*hosts, older_than], hosts=places).rows
     kept = {(jobs.values(held.key), held.reserved_time) for held in but}
     held = [held for held in _reservations(jobs, rows) if (jobs.values(held.key), held.reserved_time) not in kept]
     return _give_back(jobs, held, suspect, policy or RetryPolicy())

@@ -43,6 +43,15 @@ def test_a_make_that_takes_all_memory_is_an_error_that_says_so(lab: Lab) -> None
     assert "likely out of memory" in message or "OOMKilled" in message
 
 
+def test_a_key_waits_for_no_container_that_waits_longer_and_longer_to_start_again(lab: Lab) -> None:
+    lab.add("strike")
+    job = lab.apply(retry={"limit": 1, "backoffSeconds": 1})
+    # Once in company, for all that is known; then alone, which counts; then once more. The next container waits 20 s.
+    wait_until(lambda: lab.rows() == {1: "error"}, "given up")
+    assert "its worker ended with status 137" in lab.messages()[1]
+    assert [restarts(pod) for pod in job.workers().values()] == [2]
+
+
 def test_an_operator_that_is_replaced_goes_on_where_the_other_was(lab: Lab, operator: Installation) -> None:
     lab.add("wait", "wait", "fail", *["nap"] * 10)
     job = lab.apply(scaling={"maxWorkers": 3})

@@ -50,6 +50,13 @@ def test_what_is_still_held_stays(pipeline: Pipeline, jobs: JobsTable) -> None:
     assert [outcome.name for outcome in complete(jobs, [(one, 1.0) for one in held[:2]])] == ["MADE", "MADE"]
 
 
+def test_what_was_reserved_lately_stays_where_only_older_rows_are_meant(pipeline: Pipeline, jobs: JobsTable) -> None:
+    held = reserve(jobs, ANNA, 6)
+    assert recover(jobs, [ANNA.host], older_than=3600) == Recovered()
+    pipeline.change(reserved_time=held[0].reserved_time - seconds(7200))
+    assert recover(jobs, [ANNA.host], older_than=3600) == Recovered(released=6)
+
+
 def test_an_earlier_reservation_of_a_key_protects_no_later_one(pipeline: Pipeline, jobs: JobsTable) -> None:
     held = reserve(jobs, ANNA, 6)
     pipeline.change(reserved_time=held[0].reserved_time + seconds(1))

@@ -65,16 +65,6 @@ def test_the_same_problem_keeps_its_time() -> None:
     assert again.at == first.at
 
 
-def test_only_a_pod_killed_for_its_memory_is_to_blame() -> None:
-    evicted = pod("a", phase="Failed", reason="Evicted", container=ended(137, "OOMKilled"))
-    killed = pod("b", phase="Failed", container=ended(137, "OOMKilled"))
-    killed["spec"] = {"containers": [{"name": "worker", "resources": {"limits": {"memory": "300Mi"}}}]}
-    found = pods.deaths([evicted, killed, ready("c")], OURS)
-    reason = found.pop("b" + OURS)
-    assert found == {"a" + OURS: None}
-    assert str(reason).startswith("its worker was OOMKilled: a limit of 300Mi; raise resources.limits.memory")
-
-
 def reason_of(job: dict[str, Any], *those: dict[str, Any]) -> object:
     found = resolving.standing(job, list(those))
     return found.reason if isinstance(found, ResolveRefused) else found

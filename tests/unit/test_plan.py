@@ -291,7 +291,7 @@ def test_whatever_is_seen_the_plan_keeps_its_bounds(spec: Spec, sequence: list[O
     for second, observation in enumerate(sequence):
         made = plan_of(spec, observation, previous, after(second))
         held = observation.queue.held if observation.queue else {}
-        living = {worker.host for worker in observation.workers}
+        living = {worker.host for worker in observation.workers} - observation.deaths.keys()
         assert 0 <= made.replicas <= spec.scaling.max_workers
         assert not spec.suspend or made.replicas == 0
         if not (spec.suspend or made.outcome or is_lost(observation)):

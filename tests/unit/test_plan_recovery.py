@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from populate_operator.plan import Queue
 from populate_operator.plan.recovery import Recovery, foreign, own, recoveries
 
@@ -37,3 +39,10 @@ def test_an_earlier_run_that_is_proved_dead_is_given_back_and_not_foreign() -> N
 
 def test_nothing_is_given_back_blindly() -> None:
     assert recoveries(seen(queue=None, deaths={host("a"): "OOMKilled"})) == ()
+
+
+def test_a_worker_that_is_proved_dead_is_so_although_its_pod_is_there_unless_somebody_knows_better() -> None:
+    queue, deaths = Queue(0, {host("a"): 1}), {host("a"): "OOMKilled"}
+    observation = seen(queue=queue, workers=workers("a"), deaths=deaths)
+    assert recoveries(observation) == (Recovery((host("a"),), "OOMKilled"),)
+    assert recoveries(replace(observation, alive=frozenset(queue.held))) == ()

@@ -150,6 +150,12 @@ SELECT {key}, host, pid, connection_id, reserved_time, error_message
 FROM {jobs}
 WHERE status = 'reserved' AND host IN ({hosts})
 
+-- name: held_by_before
+-- The same, of rows reserved more than so many seconds ago.
+SELECT {key}, host, pid, connection_id, reserved_time, error_message
+FROM {jobs}
+WHERE status = 'reserved' AND host IN ({hosts}) AND reserved_time < CURRENT_TIMESTAMP(3) - INTERVAL %s SECOND
+
 -- name: orphaned
 -- The fences of rows reserved long ago by hosts that are not ours, whose connection is not seen: without the right
 -- PROCESS a user sees only connections of its own.

@@ -139,6 +139,12 @@ SELECT {key}, host, pid, connection_id, reserved_time, error_message
 FROM {jobs}
 WHERE status = 'reserved' AND host IN ({hosts})
 
+-- name: held_by_before
+-- The same, of rows reserved more than so many seconds ago.
+SELECT {key}, host, pid, connection_id, reserved_time, error_message
+FROM {jobs}
+WHERE status = 'reserved' AND host IN ({hosts}) AND reserved_time < LOCALTIMESTAMP(3) - %s * INTERVAL '1 second'
+
 -- name: orphaned
 -- The fences of rows reserved long ago by hosts that are not ours, whose connection is gone.
 SELECT {key}, host, pid, connection_id, reserved_time, error_message

@@ -40,9 +40,13 @@ def refresh(connection: Connection, document: ResolveDocument, spec: Spec) -> Re
     return Refresh(started, ended, changed.added, progress, counts, (ended - started).total_seconds(), groups)
 
 
-def recover(connection: Connection, document: ResolveDocument, recovery: Recovery, policy: RetryPolicy) -> Recovered:
+def recover(connection: Connection, document: ResolveDocument, recovery: Recovery, policy: RetryPolicy) -> None:
     jobs = JobsTable(connection, document)
-    return populate_jobs.recover(jobs, recovery.hosts, suspect=recovery.suspect, policy=policy)
+    gone = [host for host in recovery.hosts if host not in recovery.dead_since]
+    populate_jobs.recover(jobs, gone, suspect=recovery.suspect, policy=policy)
+    for host, at in recovery.dead_since.items():
+        ago = time.monotonic() - at
+        populate_jobs.recover(jobs, [host], suspect=recovery.suspect, policy=policy, older_than=ago)
 
 
 def recover_ending(connection: Connection, document: ResolveDocument, suffix: str) -> Recovered:

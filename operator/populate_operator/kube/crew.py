@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from populate_operator.plan import Problem, Worker
@@ -12,12 +14,24 @@ from populate_operator.spec import PopulateJob
 
 from . import claim, pods
 from .api import ClusterError, Object
+from .deaths import deaths, fallen
 from .errands import Errands
 from .manifests import names
 from .manifests.worker import deployment, suffix
 from .place import Place
 from .rousing import rouse
 from .store import Owner
+
+
+@dataclass
+class Fall:
+    """Of a worker whose pod stays, and will have another one: its rows are given back once."""
+
+    of: tuple[str, int]
+    """The pod's uid, and how often the worker had been started again before."""
+    at: float
+    """When it was noticed, by the monotonic clock."""
+    settled: bool = False
 
 
 class Crew:
@@ -30,6 +44,8 @@ class Crew:
         self._refused: ClusterError | None = None
         self._wanted: tuple[PopulateJob, Object] | None = None
         """The Deployment of this spec."""
+        self._falls: dict[str, Fall] = {}
+        """By host. Kept of all pods, whether they hold keys or not: what a next worker reserves is later."""
 
     @property
     def pods(self) -> list[Object]:
@@ -46,15 +62,25 @@ class Crew:
         return int(found["spec"].get("replicas", 0)) if found else 0
 
     def look(self, now: datetime) -> None:
-        """What keeps workers from coming up, if anything does."""
+        """Who has fallen, and what keeps workers from coming up, if anything does."""
+        those = {pods.host(pod, self.ours): pod for pod in self.pods if not pods.is_over(pod)}
+        self._falls = {host: fall for host, pod in those.items() if (fall := self._fall(host, pod))}
         self.problem = pods.problem(self.pods, self._deployment, self._refused, self.problem, now)
 
     def alive(self, held: Iterable[str]) -> frozenset[str]:
-        """Those of these hosts whose pod has not ended."""
-        return frozenset(host for host in held if (pod := self._pod(host)) and not pods.is_over(pod))
+        """Those of these hosts whose pod has not ended, but for those whose worker has fallen in it."""
+        there = [host for host in held if (pod := self._pod(host)) and not pods.is_over(pod)]
+        return frozenset(host for host in there if host not in self._falls or self._falls[host].settled)
 
     def deaths(self, held: Iterable[str]) -> dict[str, str | None]:
-        return pods.deaths([pod for host in held if (pod := self._pod(host))], self.ours)
+        return deaths([pod for host in held if (pod := self._pod(host))], self.ours)
+
+    def _fall(self, host: str, pod: Object) -> Fall | None:
+        restarts = fallen(pod)
+        if restarts is None:
+            return None
+        known, of = self._falls.get(host), (pod["metadata"]["uid"], restarts)
+        return known if known is not None and known.of == of else Fall(of, time.monotonic())
 
     def resize(self, job: PopulateJob, owner: Object, replicas: int, busy: frozenset[str]) -> None:
         """Towards a Deployment of so many."""
@@ -93,15 +119,26 @@ class Crew:
                 self._errands.run(f"remove {name}", delete)
 
     async def confirmed(self, recovery: Recovery) -> Recovery:
-        """Without the hosts whose pod lives after all: what was watched may be behind, the API server is not."""
-        gone = []
+        """Without the hosts whose worker lives after all: what was watched may be behind, the API server is not."""
+        gone, fallen_at = [], {}
         for host in recovery.hosts:
             pod = await self._place.cluster.find("Pod", self._owner[0], host.removesuffix(self.ours))
             if pod is None or pods.is_over(pod):
                 gone.append(host)
-            else:
-                self._place.store.put(pod)
-        return Recovery(tuple(gone), recovery.suspect)
+                continue
+            known = self._falls.get(host)
+            if known is not None and self._fall(host, pod) is known:
+                gone.append(host)
+                fallen_at[host] = known.at
+            self._place.store.put(pod)
+        return Recovery(tuple(gone), recovery.suspect, fallen_at)
+
+    def settle(self, confirmed: Recovery) -> None:
+        """The rows of these were given back: what their pods hold from now on is their next workers'."""
+        for host, at in confirmed.dead_since.items():
+            fall = self._falls.get(host)
+            if fall is not None and fall.at == at:
+                fall.settled = True
 
     @property
     def _deployment(self) -> Object | None:

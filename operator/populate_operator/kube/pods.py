@@ -1,4 +1,4 @@
-"""What pods tell: which workers live, who died of what, and what keeps workers from coming up. Pure."""
+"""What pods tell: which workers there are, and what keeps them from coming up. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ HOPELESS = frozenset({"ImagePullFailed", "PodInvalid", "WorkersFailing", "PodsRe
 """With these more workers would fare no better; without a node they may: something may be adding nodes."""
 BUSY_COST = "100"
 """What it costs to delete a pod that holds keys: those without are deleted first."""
-RAISE = "raise resources.limits.memory of the container `worker` in spec.worker.template"
 LONGEST = 400
 """Characters of a container's last words."""
 
@@ -48,11 +47,6 @@ def is_ready(pod: Object) -> bool:
 
 def workers(pods: Iterable[Object], ours: str) -> tuple[Worker, ...]:
     return tuple(Worker(host(pod, ours), is_ready(pod), is_leaving(pod)) for pod in pods if not is_over(pod))
-
-
-def deaths(pods: Iterable[Object], ours: str) -> dict[str, str | None]:
-    """Of pods that are over but still listed: None where they were sent away, such as evicted."""
-    return {host(pod, ours): _cause(pod) for pod in pods if is_over(pod)}
 
 
 def host(pod: Object, ours: str) -> str:
@@ -147,20 +141,6 @@ def how_it_ended(terminated: Mapping[str, Any]) -> str:
     how = reason if reason not in ("", "Error", "Completed") else f"ended with status {code}"
     said = one_line(terminated.get("message", ""))[-LONGEST:]
     return ": ".join(part for part in ("the worker " + how, _SAYS_WHY.get(code or 0, ""), said) if part)
-
-
-def _cause(pod: Object) -> str | None:
-    status = pod["status"]
-    if status.get("reason"):
-        return None  # Evicted, Preempting, NodeShutdown, ...: sent away by the cluster
-    reason = container(pod).get("state", {}).get("terminated", {}).get("reason")
-    return f"its worker was OOMKilled: {_memory(pod)}; {RAISE}" if reason == "OOMKilled" else None
-
-
-def _memory(pod: Object) -> str:
-    containers = [item for item in pod.get("spec", {}).get("containers", []) if item["name"] == CONTAINER]
-    limit = next((item.get("resources", {}).get("limits", {}).get("memory") for item in containers), None)
-    return f"a limit of {limit}" if limit else "no limit but the node's memory"
 
 
 def _problem(reason: str, message: str, lasting: bool, before: Problem | None, now: datetime) -> Problem:

@@ -214,11 +214,12 @@ class Populating:
         keeper.watch(Watch(document, spec, self._rate, every, made.check_every, quiet=self._is_at_rest))
 
     def _recover(self, keeper: Keeper, document: ResolveDocument, recovery: Recovery) -> None:
-        async def recover() -> object:
+        async def recover() -> None:
             confirmed = await self.crew.confirmed(recovery)
             policy = retry_policy(self.job.spec)
             task = functools.partial(tasks.recover, document=document, recovery=confirmed, policy=policy)
-            return await asyncio.wrap_future(keeper.login.observe.submit(task))
+            await asyncio.wrap_future(keeper.login.observe.submit(task))
+            self.crew.settle(confirmed)
 
         def done(_: object) -> None:
             self._recovering -= hosts

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from populate_jobs import Assignment, DatabaseSettings, ErrorGroup, Recovered, ResolveDocument
 from populate_jobs.errors import PopulateError
@@ -189,8 +190,8 @@ class Populating:
             task = functools.partial(tasks.recover, document=document, recovery=recovery, policy=policy)
             self._give_back(frozenset(recovery.hosts), functools.partial(self.keeper.login.observe.submit, task))
 
-    def _give_back(self, hosts: frozenset[str], submit: Callable[[], Future[Recovered]]) -> None:
-        def done(_: Recovered) -> None:
+    def _give_back(self, hosts: frozenset[str], submit: Callable[[], Future[Any]]) -> None:
+        def done(_: object) -> None:
             self._recovering -= hosts
             self.keeper.released(hosts)
 

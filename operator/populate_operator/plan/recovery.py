@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from .observation import Observation
 
@@ -12,13 +13,19 @@ class Recovery:
     hosts: tuple[str, ...]
     suspect: str | None = None
     """Why the rows become suspects; None gives them back without a mark."""
+    dead_since: Mapping[str, float] = field(default_factory=dict)
+    """Hosts that may have a new worker by now, and when, by the monotonic clock, the old one was dead: what was
+    reserved later is the new one's."""
 
 
 def recoveries(seen: Observation) -> tuple[Recovery, ...]:
-    """Hosts that hold rows, are ours or proved gone, and do not live; by the reason of their death."""
+    """Hosts that hold rows, are ours or proved gone, and do not live; by the reason of their death.
+
+    A worker may be proved gone though its pod is there: whoever says that it lives nevertheless knows more.
+    """
     if seen.queue is None:
         return ()
-    alive = seen.alive | {worker.host for worker in seen.workers}
+    alive = seen.alive | {worker.host for worker in seen.workers} - seen.deaths.keys()
     gone = [host for host in seen.queue.held if host not in alive and _known(host, seen)]
     reasons = {seen.deaths.get(host) for host in gone}
     return tuple(

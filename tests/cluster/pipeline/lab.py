@@ -5,6 +5,7 @@ Environment: LAB_SCHEMA names the schema, LAB_MAKER is written to what is made, 
 
 import functools
 import os
+import signal
 import time
 import uuid
 
@@ -124,7 +125,13 @@ def hog(item):
         hoard.append(b"x" * (1 << 24))
 
 
-BEHAVIOURS = {behaviour.__name__: behaviour for behaviour in (insert, nap, sleep, wait, fail, hog)}
+def strike(item):
+    """Takes the worker's own process along, as the kernel does for want of memory."""
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(3600)
+
+
+BEHAVIOURS = {behaviour.__name__: behaviour for behaviour in (insert, nap, sleep, wait, fail, hog, strike)}
 
 if "LAB_SCHEMA" in os.environ:
     schema.activate(os.environ["LAB_SCHEMA"])

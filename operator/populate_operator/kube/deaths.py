@@ -1,0 +1,53 @@
+"""Which workers have died, and of what. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .api import Object
+from .manifests.pod import CONTAINER
+from .pods import container, host, is_over
+
+RAISE = "raise resources.limits.memory of the container `worker` in spec.worker.template"
+
+_IN_ORDER = frozenset({0, 2, 3, 4, 5})
+"""Exit statuses of a worker that left by itself: no key of its is to blame."""
+_WITH_THE_NODE = frozenset({"Unknown", "ContainerStatusUnknown"})
+"""What a container is said to have ended of that the node has lost sight of, such as at its restart."""
+
+
+def deaths(pods: Iterable[Object], ours: str) -> dict[str, str | None]:
+    """Of pods that are over, or whose worker has fallen: None where no key of its may be to blame, such as evicted."""
+    return {host(pod, ours): _cause(pod) for pod in pods if is_over(pod) or fallen(pod) is not None}
+
+
+def fallen(pod: Object) -> int | None:
+    """Of a pod whose worker has ended and does not run again yet: how often it had been started again before."""
+    state, restarts = container(pod).get("state", {}), int(container(pod).get("restartCount", 0))
+    has_run = restarts > 0 or bool(_ended(pod))
+    return restarts if has_run and state and "running" not in state else None
+
+
+def _ended(pod: Object) -> Mapping[str, Any]:
+    """How the worker ended the last time."""
+    states = (container(pod).get(state, {}).get("terminated") for state in ("state", "lastState"))
+    return next((found for found in states if found), {})
+
+
+def _cause(pod: Object) -> str | None:
+    ended = _ended(pod)
+    reason, code = ended.get("reason"), ended.get("exitCode")
+    if pod["status"].get("reason"):
+        return None  # Evicted, Preempting, NodeShutdown, ...: sent away by the cluster
+    if reason == "OOMKilled":
+        return f"its worker was OOMKilled: {_memory(pod)}; {RAISE}"
+    if is_over(pod) or reason in _WITH_THE_NODE or code is None or code in _IN_ORDER:
+        return None
+    return f"its worker ended with status {code}"
+
+
+def _memory(pod: Object) -> str:
+    containers = [item for item in pod.get("spec", {}).get("containers", []) if item["name"] == CONTAINER]
+    limit = next((item.get("resources", {}).get("limits", {}).get("memory") for item in containers), None)
+    return f"a limit of {limit}" if limit else "no limit but the node's memory"
