@@ -9,7 +9,7 @@ from .errors import PopulateError
 from .finish import complete, fail, release
 from .observe import counts, error_groups, held, holds_rows, progress, ready
 from .probe import install, probe
-from .recover import recover, recover_orphans
+from .recover import recover, recover_orphans, recover_unseen
 from .refresh import refresh
 from .reserve import due, reserve
 from .retry import RetryPolicy
@@ -76,6 +76,7 @@ __all__ = [
     "ready",
     "recover",
     "recover_orphans",
+    "recover_unseen",
     "refresh",
     "release",
     "remove_pending",

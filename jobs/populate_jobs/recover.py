@@ -42,6 +42,12 @@ def recover(
     return _give_back(jobs, held, suspect, policy or RetryPolicy())
 
 
+def recover_unseen(jobs: JobsTable, hosts: Sequence[str]) -> Recovered:
+    """Gives back what is reserved under these hosts, whose workers may live, where the server sees none of theirs."""
+    rows = jobs.run("held_by_unseen", hosts, hosts=", ".join(["%s"] * len(hosts))).rows if hosts else []
+    return _give_back(jobs, _reservations(jobs, rows), None, RetryPolicy())
+
+
 def recover_orphans(jobs: JobsTable, older_than: float, *, but_hosts_ending: str) -> Recovered:
     """Gives back what foreign clients reserved more than `older_than` seconds ago, unless their connection is seen."""
     rows = jobs.run("orphaned", [older_than, but_hosts_ending, but_hosts_ending]).rows

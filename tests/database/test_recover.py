@@ -1,7 +1,21 @@
 """Rows whose worker is gone: given back, except what is still held, is done, or is not ours."""
 
+from contextlib import closing
+from dataclasses import replace
+
 import pytest
-from populate_jobs import Holder, JobsTable, Recovered, RetryPolicy, complete, recover, recover_orphans, reserve
+from populate_jobs import (
+    Holder,
+    JobsTable,
+    Recovered,
+    RetryPolicy,
+    complete,
+    connect,
+    recover,
+    recover_orphans,
+    recover_unseen,
+    reserve,
+)
 
 from tests.database.pipeline import ANNA, BERT, Pipeline, reserve_one, seconds, values
 
@@ -55,6 +69,35 @@ def test_what_was_reserved_lately_stays_where_only_older_rows_are_meant(pipeline
     assert recover(jobs, [ANNA.host], older_than=3600) == Recovered()
     pipeline.change(reserved_time=held[0].reserved_time - seconds(7200))
     assert recover(jobs, [ANNA.host], older_than=3600) == Recovered(released=6)
+
+
+def test_what_is_held_by_a_worker_that_the_server_sees_stays(pipeline: Pipeline, jobs: JobsTable) -> None:
+    holder = replace(ANNA, user=jobs.connection.user)
+    reserve(jobs, holder, 6)
+    assert recover_unseen(jobs, [holder.host]) == Recovered()
+    assert set(pipeline.statuses().values()) == {"reserved"}
+
+
+def test_a_worker_that_has_opened_another_session_is_seen(pipeline: Pipeline, jobs: JobsTable) -> None:
+    holder = replace(ANNA, user=jobs.connection.user)
+    reserve(jobs, holder, 6)
+    pipeline.change(connection_id=GONE)
+    with closing(connect(jobs.connection.settings, name=f"populate-worker {holder.host}")):
+        assert recover_unseen(jobs, [holder.host]) == Recovered()
+    assert set(pipeline.statuses().values()) == {"reserved"}
+
+
+def test_what_is_held_by_a_worker_that_the_server_does_not_see_is_given_back(
+    pipeline: Pipeline, jobs: JobsTable
+) -> None:
+    account = jobs.connection.user.partition("@")[0]
+    elsewhere = f"{account}@192.0.2.1" if jobs.connection.backend == "mysql" else account
+    reserve(jobs, replace(ANNA, user=elsewhere), 3)
+    reserve(jobs, replace(BERT, user=elsewhere), 1)
+    reserve(jobs, replace(ANNA, user="somebody@192.0.2.1"), 1)
+    pipeline.change(connection_id=GONE)
+    assert recover_unseen(jobs, [ANNA.host]) == Recovered(released=3)
+    assert recover_unseen(jobs, []) == Recovered()
 
 
 def test_an_earlier_reservation_of_a_key_protects_no_later_one(pipeline: Pipeline, jobs: JobsTable) -> None:

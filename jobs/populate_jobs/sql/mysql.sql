@@ -156,6 +156,19 @@ SELECT {key}, host, pid, connection_id, reserved_time, error_message
 FROM {jobs}
 WHERE status = 'reserved' AND host IN ({hosts}) AND reserved_time < CURRENT_TIMESTAMP(3) - INTERVAL %s SECOND
 
+-- name: held_by_unseen
+-- The same, of rows whose worker is not seen: neither the session that reserved them, nor any of its account from the
+-- same address. A user sees its own sessions; behind a proxy that hides even these no row is found.
+SELECT {key}, host, pid, connection_id, reserved_time, error_message
+FROM {jobs}
+WHERE status = 'reserved' AND host IN ({hosts})
+  AND SUBSTRING_INDEX(CAST(user AS BINARY), '@', 1) = SUBSTRING_INDEX(CAST(USER() AS BINARY), '@', 1)
+  AND CONNECTION_ID() IN (SELECT p.id FROM information_schema.processlist p)
+  AND connection_id NOT IN (SELECT p.id FROM information_schema.processlist p)
+  AND CAST(user AS BINARY) NOT IN (
+    SELECT CAST(CONCAT(p.user, '@', SUBSTRING_INDEX(p.host, ':', 1)) AS BINARY)
+    FROM information_schema.processlist p)
+
 -- name: orphaned
 -- The fences of rows reserved long ago by hosts that are not ours, whose connection is not seen: without the right
 -- PROCESS a user sees only connections of its own.

@@ -145,6 +145,16 @@ SELECT {key}, host, pid, connection_id, reserved_time, error_message
 FROM {jobs}
 WHERE status = 'reserved' AND host IN ({hosts}) AND reserved_time < LOCALTIMESTAMP(3) - %s * INTERVAL '1 second'
 
+-- name: held_by_unseen
+-- The same, of rows whose worker is not seen: neither the session that reserved them, nor any of its name, of which the
+-- server keeps 63 characters. The names of its own sessions are what a user sees.
+SELECT {key}, host, pid, connection_id, reserved_time, error_message
+FROM {jobs}
+WHERE status = 'reserved' AND host IN ({hosts}) AND "user" = current_user
+  AND connection_id NOT IN (SELECT pid FROM pg_stat_activity WHERE pid IS NOT NULL)
+  AND NOT EXISTS (
+    SELECT 1 FROM pg_stat_activity s WHERE s.application_name = left('populate-worker ' || {jobs}.host, 63))
+
 -- name: orphaned
 -- The fences of rows reserved long ago by hosts that are not ours, whose connection is gone.
 SELECT {key}, host, pid, connection_id, reserved_time, error_message

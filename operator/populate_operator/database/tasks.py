@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from datetime import datetime, timezone
 
 import populate_jobs
@@ -47,6 +48,10 @@ def recover(connection: Connection, document: ResolveDocument, recovery: Recover
     for host, at in recovery.dead_since.items():
         ago = time.monotonic() - at
         populate_jobs.recover(jobs, [host], suspect=recovery.suspect, policy=policy, older_than=ago)
+
+
+def recover_unseen(connection: Connection, document: ResolveDocument, hosts: Sequence[str]) -> Recovered:
+    return populate_jobs.recover_unseen(JobsTable(connection, document), hosts)
 
 
 def recover_ending(connection: Connection, document: ResolveDocument, suffix: str) -> Recovered:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -31,6 +30,7 @@ from .crew import Crew
 from .errands import Errands
 from .events import event
 from .farewell import Farewell, is_leaving
+from .lost import Lost
 from .manifests import names
 from .place import Place
 from .report import STATUS_EVERY, Report
@@ -51,13 +51,14 @@ class Populating:
         self._errands = Errands(self._flight)
         self._answers = Answers(self.owner, place, self._errands, self._flight)
         self.crew = Crew(self.owner, place, self._errands)
+        self._lost = Lost(self._errands)
         self._farewell = Farewell(place, self._errands, self._flight)
         self.keeper: Keeper | None = None
         self.login: Login | None = None
         self.plan: Plan | None = None
         written = seen.get("status", {})
         self._report = Report(self.owner, place, self._errands, written)
-        self._wishes = Wishes(written, self._flight, lambda what: self._tell([what], tasks.now()))
+        self._wishes = Wishes(written, self._flight, self._say)
         self._previous = Previous(dict(written))
         self._replicas = self.crew.replicas
         self._no_login: Problem | None = None
@@ -164,7 +165,8 @@ class Populating:
     def act(self, replicas: int, now: datetime) -> None:
         """The steps that are due, in the order in which they matter; none of them waits."""
         assert self.plan is not None
-        self._tell(self.plan.events, now)
+        for what in self.plan.events:
+            self._say(what)
         if is_leaving(self.seen):
             self._leave(now)
             return
@@ -206,6 +208,7 @@ class Populating:
     def _tend(self, made: Plan, keeper: Keeper, document: ResolveDocument, now: datetime) -> None:
         for recovery in made.recoveries:
             self._recover(keeper, document, recovery)
+        self._lost.give_back(self.crew, keeper, document, self._released)
         self._wishes.grant(self.job, keeper, document, now)
         spec, every = self.job.spec, made.look_every
         if not self._is_at_rest:
@@ -239,10 +242,13 @@ class Populating:
         workers = {**status["workers"], "selector": names.selector(self.job.name)}
         return {**status, **self._wishes.answered, "workers": workers}
 
-    def _tell(self, events: Iterable[Event], now: datetime) -> None:
-        for what in events:
-            told = event(self.seen, what, self._place.reporter, now)
-            self._errands.run(f"event {what}", functools.partial(self._place.cluster.create, told))
+    def _released(self, hosts: str) -> None:
+        why = "on a node that answers nobody, and not seen by the database"
+        self._say(Event("Normal", "RowsReleased", f"{hosts} is {why}; its keys are pending again"))
+
+    def _say(self, what: Event) -> None:
+        told = event(self.seen, what, self._place.reporter, tasks.now())
+        self._errands.run(f"event {what}", functools.partial(self._place.cluster.create, told))
 
     def _leave(self, now: datetime) -> None:
         if self.keeper is not None:

@@ -73,6 +73,7 @@ def _environment(options: Options) -> dict[str, str]:
 
 
 def _connect(options: Options) -> Connection:
+    # By this name the statement held_by_unseen knows that a worker lives.
     return connect(_settings(options), name=f"populate-worker {options.host}", statement_seconds=STATEMENT_SECONDS)
 
 
