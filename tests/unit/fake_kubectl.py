@@ -60,6 +60,10 @@ class FakeKubectl:
     def refuses(self, message: str) -> None:
         self._write("refusal", f"{message}\n")
 
+    def hangs(self) -> None:
+        """As where the cluster does not answer."""
+        (self.folder / "kubectl").write_text("#!/bin/sh\nexec sleep 600\n")
+
     def _write(self, name: str, text: str) -> None:
         """At once, for it may be read at any time."""
         (self.folder / "new").write_text(text)

@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import yaml
 from populate_operator.kube.manifests import names
 from populate_operator.kube.wishes import limit
 from populate_operator.kubectl import main
+from populate_operator.kubectl.ask import Kubectl
 from populate_operator.kubectl.logs import of_key
 from populate_operator.kubectl.parser import COMMANDS, parse
 from populate_worker.messages import describe
@@ -92,6 +94,15 @@ def test_what_kubectl_refuses_is_1_in_its_own_words(kubectl: FakeKubectl, capsys
     kubectl.refuses(f"{log}\n{log}\nUnable to connect to the server: no such host")
     assert main(["status"]) == 1
     assert capsys.readouterr().err == "Unable to connect to the server: no such host\n"
+
+
+def test_a_cluster_that_does_not_answer_is_1_after_a_while(
+    kubectl: FakeKubectl, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kubectl.hangs()
+    monkeypatch.setattr(sys.modules["populate_operator.kubectl.main"], "Kubectl", partial(Kubectl, patience=0.1))
+    assert main(["status"]) == 1
+    assert capsys.readouterr().err == "kubectl has had no answer within 0.1 s: is the cluster there?\n"
 
 
 def test_without_kubectl_it_says_so(

@@ -7,7 +7,7 @@ import json
 import re
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from populate_jobs.errors import PopulateError
@@ -36,6 +36,8 @@ class Kubectl:
     """None is the context's."""
     everywhere: bool = False
     """In all namespaces."""
+    patience: float = 30.0
+    """Seconds that kubectl may take. Its own --request-timeout is one of seven where the cluster does not answer."""
 
     @property
     def where(self) -> str:
@@ -49,21 +51,24 @@ class Kubectl:
 
     def __call__(self, *words: str) -> str:
         """What it printed. Raises Refused."""
+        piped = {"capture_output": True, "stdin": subprocess.DEVNULL}
         try:
-            done = subprocess.run(self.command(*words), capture_output=True, text=True, stdin=subprocess.DEVNULL)
+            done = subprocess.run(self.command(*words), **piped, text=True, timeout=self.patience)
         except FileNotFoundError as error:
             raise Refused("kubectl is not on the PATH") from error
+        except subprocess.TimeoutExpired as error:
+            raise Refused(f"kubectl has had no answer within {self.patience:g} s: is the cluster there?") from error
         if done.returncode:
             said = [line for line in done.stderr.splitlines() if not _OWN_LOG.match(line)]
             raise Refused("\n".join(said) or f"kubectl ended with status {done.returncode}")
         return done.stdout
 
-    def populatejobs(self, *options: str) -> list[Object]:
-        found: list[Object] = json.loads(self("get", RESOURCE, "--output=json", *options))["items"]
+    def populatejobs(self) -> list[Object]:
+        found: list[Object] = json.loads(self("get", RESOURCE, "--output=json"))["items"]
         return found
 
     def merge(self, job: Object, patch: Object) -> None:
         """Raises Refused."""
-        there = Kubectl(self.context, job["metadata"]["namespace"])
+        there = replace(self, namespace=job["metadata"]["namespace"], everywhere=False)
         options = ("--type=merge", _MANAGER, f"--patch={json.dumps(patch)}")
         there("patch", RESOURCE, job["metadata"]["name"], *options)

@@ -12,7 +12,8 @@ COMMAND = "__complete"
 """Of kubectl-populate, and of nobody's interest: the shells' scripts run it."""
 _NO_FILES = ":4"
 """Last line, as kubectl's completion (cobra) wants it: offer no files in place of these."""
-_PATIENCE = "--request-timeout=3s"
+_PATIENCE = 3.0
+"""Seconds: somebody waits for Tab."""
 
 
 def main(words: Sequence[str]) -> int:
@@ -43,14 +44,14 @@ def _possible(before: Sequence[str], typed: str) -> Iterable[str]:
         return [f"{option}\t{action.help}" for option, action in options.items()]
     if before[0] == "completion":
         return SHELLS
-    return [name for name in _named(kubectl, "get", RESOURCE, _PATIENCE) if name not in before]
+    return [name for name in _named(kubectl, "get", RESOURCE) if name not in before]
 
 
 def _values(action: argparse.Action, kubectl: Kubectl) -> Iterable[str]:
     if action.dest == "namespace":
-        return _named(Kubectl(kubectl.context), "get", "namespaces", _PATIENCE)
+        return _named(Kubectl(kubectl.context, patience=_PATIENCE), "get", "namespaces")
     if action.dest == "context":
-        return _named(Kubectl(), "config", "get-contexts")
+        return _named(Kubectl(patience=_PATIENCE), "config", "get-contexts")
     return [str(choice) for choice in action.choices or ()]
 
 
@@ -61,7 +62,7 @@ def _looking(before: Sequence[str]) -> Kubectl:
     where.add_argument("--context", nargs="?")
     where.add_argument("-A", "--all-namespaces", action="store_true")
     args, _ = where.parse_known_args(before)
-    return Kubectl(args.context, args.namespace, args.all_namespaces)
+    return Kubectl(args.context, args.namespace, args.all_namespaces, _PATIENCE)
 
 
 def _named(kubectl: Kubectl, *words: str) -> list[str]:

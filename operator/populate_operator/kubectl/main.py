@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import replace
 
 from populate_jobs.errors import PopulateError
 
@@ -41,7 +42,7 @@ def _carry_out(args: Namespace) -> int:
     if args.command == "top":
         from . import top
 
-        return top.main(lambda *options: chosen(kubectl, args.names, *options), once=args.once)
+        return top.main(lambda **other: chosen(replace(kubectl, **other), args.names), once=args.once)
     found = chosen(kubectl, args.names)
     if args.command not in ("status", "errors"):
         return actions.carry_out(kubectl, found, args)
@@ -51,9 +52,9 @@ def _carry_out(args: Namespace) -> int:
     return ExitCode.DONE
 
 
-def chosen(kubectl: Kubectl, names: Sequence[str], *options: str) -> list[Object]:
+def chosen(kubectl: Kubectl, names: Sequence[str]) -> list[Object]:
     """Those of these names, or all; raises PopulateError where one is not there."""
-    found = kubectl.populatejobs(*options)
+    found = kubectl.populatejobs()
     known = {job["metadata"]["name"] for job in found}
     for name in names:
         if name not in known:

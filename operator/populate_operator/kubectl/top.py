@@ -25,8 +25,8 @@ from .views import seconds_left, verdict, where
 
 EVERY = 2.0
 """Seconds between two looks."""
-PATIENCE = "--request-timeout=5s"
-"""Option of kubectl's: a cluster that is away holds the screen, and the key q, no longer."""
+PATIENCE = 5.0
+"""Seconds: a cluster that is away holds the screen, and the key q, no longer."""
 PIPED_WIDTH = 160
 _AROUND = 5
 """Lines besides those of PopulateJobs: two headings, what was left out, what is wrong, and one that stays free."""
@@ -37,7 +37,7 @@ _NARROW = 110
 _LEFT_OUT_WHERE_NARROW = frozenset({"workers", "pace", "left"})
 
 Look = Callable[..., Sequence[Object]]
-"""Takes options of kubectl's; raises Refused."""
+"""Takes the `patience` of a Kubectl, where it is another than usual; raises Refused."""
 
 
 def main(look: Look, *, once: bool) -> int:
@@ -62,7 +62,7 @@ def picture(
 
 def _watch(look: Look, console: Console) -> None:
     """Until the key q (or Ctrl-C). Where the cluster is away, what was seen last stays."""
-    jobs, trouble = look(PATIENCE), ""
+    jobs, trouble = look(), ""
     with _keys() as pressed, Live(console=console, screen=True, auto_refresh=False) as live:
         while True:
             size = {"width": console.width, "height": console.height}
@@ -70,7 +70,7 @@ def _watch(look: Look, console: Console) -> None:
             if (keys := pressed(EVERY)) is not None and (b"q" in keys or not keys):
                 return
             try:
-                jobs, trouble = look(PATIENCE), ""
+                jobs, trouble = look(patience=PATIENCE), ""
             except Refused as error:
                 trouble = f"not up to date: {str(error).splitlines()[-1]}"
 
