@@ -165,6 +165,15 @@ def test_errors_with_a_key_to_look_at(kubectl: FakeKubectl, capsys: pytest.Captu
     assert yaml.safe_load(capsys.readouterr().out)[0]["sampleKey"] == {"recording": 3}
 
 
+@pytest.mark.parametrize("command", ["status", "errors"])
+def test_where_there_is_none_it_says_so(kubectl: FakeKubectl, command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    kubectl.has()
+    assert main([command]) == 0
+    assert capsys.readouterr() == ("", "there is no PopulateJob in this namespace\n")
+    assert main([command, "-A", "-o", "json"]) == 0
+    assert capsys.readouterr() == ("[]\n", "")
+
+
 def test_where_no_key_failed_it_says_so(kubectl: FakeKubectl, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["errors", "summary"]) == 0
     assert capsys.readouterr().out == "no key failed\n"

@@ -46,6 +46,9 @@ def _carry_out(args: Namespace) -> int:
     found = chosen(kubectl, args.names)
     if args.command not in ("status", "errors"):
         return actions.carry_out(kubectl, found, args)
+    if not found and args.output in ("table", "wide"):
+        print(f"there is no PopulateJob in {kubectl.where}", file=sys.stderr)
+        return ExitCode.DONE
     from . import views
 
     {"status": views.status, "errors": views.errors}[args.command](found, args.output)
