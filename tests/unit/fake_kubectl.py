@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -12,6 +13,7 @@ from typing import Any
 
 from populate_jobs import ErrorGroup
 from populate_operator.kube.manifests.assignment import Answer, assignment
+from populate_operator.kube.manifests.names import HANDLED
 from populate_operator.plan.metav1 import timestamp
 
 from tests.unit.kube import job, resource
@@ -31,10 +33,27 @@ case " $* " in
 *" get-contexts "*) printf 'here\\nthere\\n' ;;
 *" get configmap "*) cat assignment.json || exit 1 ;;
 *" logs "*) cat log ;;
-*" patch "*) ;;
+*" patch "*) {python} answer.py "$@" ;;
 *) echo "no answer to: $*" >&2; exit 1 ;;
 esac
 """
+_OPERATOR = """\
+import json, sys
+from pathlib import Path
+
+words = sys.argv[1:]
+name = words[words.index("patch") + 2]
+patch = json.loads(next(word for word in words if word.startswith("--patch=")).removeprefix("--patch="))
+found = json.loads(Path("populatejobs.json").read_text())
+(job,) = (job for job in found["items"] if job["metadata"]["name"] == name)
+asked = patch.get("metadata", {{}}).get("annotations", {{}})
+job["metadata"]["generation"] += "spec" in patch
+if name not in Path("unwatched").read_text().split():
+    job["status"].update({{field: asked[wish] for wish, field in {handled}.items() if wish in asked}})
+    job["status"]["observedGeneration"] = job["metadata"]["generation"]
+Path("populatejobs.json").write_text(json.dumps(found))
+"""
+"""The API server takes a patch, and an operator answers at once where it watches."""
 
 
 class FakeKubectl:
@@ -43,8 +62,10 @@ class FakeKubectl:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         program = folder / "kubectl"
-        program.write_text(_SCRIPT.format(folder=shlex.quote(str(folder))))
+        program.write_text(_SCRIPT.format(folder=shlex.quote(str(folder)), python=shlex.quote(sys.executable)))
+        self._write("answer.py", _OPERATOR.format(handled=HANDLED))
         program.chmod(0o755)
+        self.has_no_operator_for()
         self.has(working(), waiting(), finished())
         answer = Answer(DOCUMENT, "q-1", NOW)
         self._write("assignment.json", json.dumps(assignment(job(), resource(), answer, NOW)))
@@ -59,6 +80,9 @@ class FakeKubectl:
 
     def refuses(self, message: str) -> None:
         self._write("refusal", f"{message}\n")
+
+    def has_no_operator_for(self, *names: str) -> None:
+        self._write("unwatched", "\n".join(names))
 
     def hangs(self) -> None:
         """As where the cluster does not answer."""

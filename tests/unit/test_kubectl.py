@@ -52,6 +52,7 @@ def table(text: str) -> list[list[str]]:
         ("retry", "NAME"),
         ("retry heart-rate", "--match TEXT"),
         ("ignore heart-rate --all --match x", "not allowed with"),
+        ("refresh heart-rate --timeout soon", "soon is no number of seconds"),
         ("logs recording=3", "a key is of one PopulateJob"),
         ("logs heart-rate summary recording=3", "a key is of one PopulateJob"),
         ("status heart-rat", "there is no PopulateJob heart-rat in this namespace (did you mean heart-rate?)"),
@@ -85,7 +86,7 @@ def test_every_help_has_examples_that_are_understood_and_the_exit_codes(
 def test_options_may_stand_between_names(kubectl: FakeKubectl) -> None:
     assert main(["suspend", "heart-rate", "--context", "there", "-n", "lab", "summary"]) == 0
     assert [words[:3] for words in kubectl.asked] == [
-        ["--context", "there", word] for word in ("get", "patch", "patch")
+        ["--context", "there", word] for word in ("get", "patch", "patch", "get")
     ]
 
 
@@ -217,6 +218,43 @@ def test_each_refresh_is_another_value(kubectl: FakeKubectl) -> None:
         ("heart-rate", "lab"),
     ]
     assert asked[0][2] != asked[2][2]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("retry heart-rate --all", "keys with errors are queued again"),
+        ("ignore heart-rate --all", "keys with errors are set aside"),
+        ("refresh heart-rate", "new keys were looked for"),
+        ("suspend heart-rate", "suspended"),
+        ("resume heart-rate", "resumed"),
+    ],
+)
+def test_it_is_said_to_be_done_when_the_operator_has_done_it(
+    kubectl: FakeKubectl, line: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(line.split()) == 0
+    assert capsys.readouterr() == (f"heart-rate: {said}\n", "")
+
+    kubectl.has_no_operator_for("heart-rate")
+    assert main([*line.split(), "--timeout", "0.1"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "heart-rate: asked, but not done within 0.1 s; last known: Populating: 77 keys to make\n" in err
+    assert "kubectl get pods -A -l app.kubernetes.io/name=populate-operator" in err
+
+    assert main([*line.split(), "--timeout", "0"]) == 0
+    assert capsys.readouterr() == ("heart-rate: asked\n", "")
+
+
+def test_of_several_those_that_are_late_are_told_apart(
+    kubectl: FakeKubectl, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kubectl.has_no_operator_for("summary")
+    assert main(["resume", "summary", "trace", "--timeout", "0.1"]) == 1
+    out, err = capsys.readouterr()
+    assert out == "trace: resumed\n"
+    assert "summary: asked, but not done within 0.1 s; last known: not seen by an operator yet" in err
 
 
 def patches(kubectl: FakeKubectl) -> list[tuple[str, str, dict[str, Any]]]:

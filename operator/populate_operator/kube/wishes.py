@@ -18,12 +18,6 @@ from populate_operator.spec import PopulateJob
 
 from .manifests import names
 
-HANDLED = {
-    names.REFRESH: "lastHandledRefresh",
-    names.RETRY_ERRORS: "lastHandledRetryErrors",
-    names.IGNORE_ERRORS: "lastHandledIgnoreErrors",
-}
-"""Annotation to the field of the status that answers it."""
 _TASKS = {
     names.RETRY_ERRORS: (tasks.retry_errors, "ErrorsRetried", "keys with errors are queued again"),
     names.IGNORE_ERRORS: (tasks.ignore_errors, "ErrorsIgnored", "keys with errors are set aside"),
@@ -32,7 +26,7 @@ _TASKS = {
 
 def due(annotations: Mapping[str, str], handled: Mapping[str, str]) -> dict[str, str]:
     """Annotations whose value was not acted on yet."""
-    asked = {name: annotations.get(name, "") for name in HANDLED}
+    asked = {name: annotations.get(name, "") for name in names.HANDLED}
     return {name: value for name, value in asked.items() if value and value != handled.get(name)}
 
 
@@ -53,14 +47,14 @@ class Wishes:
     def __init__(self, written: Mapping[str, Any], flight: Flight, tell: Callable[[Event], None]) -> None:
         self._flight = flight
         self._tell = tell
-        self._handled = {name: written[field] for name, field in HANDLED.items() if field in written}
+        self._handled = {name: written[field] for name, field in names.HANDLED.items() if field in written}
         self._refreshing: tuple[str, datetime] | None = None
         """Value, and when it was begun."""
 
     @property
     def answered(self) -> dict[str, str]:
         """Fields of the status."""
-        return {HANDLED[name]: value for name, value in self._handled.items()}
+        return {names.HANDLED[name]: value for name, value in self._handled.items()}
 
     def grant(self, job: PopulateJob, keeper: Keeper, document: ResolveDocument, now: datetime) -> None:
         wishes = due(job.annotations, self._handled)

@@ -51,9 +51,9 @@ class Kubectl:
 
     def __call__(self, *words: str) -> str:
         """What it printed. Raises Refused."""
-        piped = {"capture_output": True, "stdin": subprocess.DEVNULL}
+        command, nobody = self.command(*words), subprocess.DEVNULL
         try:
-            done = subprocess.run(self.command(*words), **piped, text=True, timeout=self.patience)
+            done = subprocess.run(command, stdin=nobody, capture_output=True, text=True, timeout=self.patience)
         except FileNotFoundError as error:
             raise Refused("kubectl is not on the PATH") from error
         except subprocess.TimeoutExpired as error:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from contextlib import suppress
+from math import inf
 from typing import Any
 
 from populate_operator.cli.parser import FORMS, WHICH_KEYS, Parser, Version, understood
@@ -21,6 +23,9 @@ COMMANDS = {
     "completion": "print what a shell needs to complete kubectl-populate",
 }
 READING = ("status", "top", "errors")
+ASKING = ("retry", "ignore", "refresh", "suspend", "resume")
+PATIENCE = 10.0
+"""Seconds."""
 SHELLS = ("bash", "zsh", "fish")
 
 _EXAMPLES = {
@@ -63,7 +68,7 @@ _EXAMPLES = {
 _EXIT_CODES = """\
 exit codes:
   0    done
-  1    the cluster could not be asked, or has refused; or the logs have no line of that key
+  1    the cluster could not be asked, or refused; no operator answered in time; or the logs have no line of that key
   2    bad input: the command line, or what it names
   130  interrupted
 """
@@ -125,7 +130,17 @@ def _names(command: Parser, name: str) -> None:
         command.add_argument("names", nargs="+", metavar="NAME", help="PopulateJobs")
     command.add_argument("-n", "--namespace", metavar="NS", help="namespace (the context's)")
     command.add_argument("--context", metavar="NAME", help="context of the kubeconfig (the current one)")
+    if name in ASKING:
+        waits = f"how long to wait until the operator has done it ({PATIENCE:g}); 0 asks and does not wait"
+        command.add_argument("--timeout", type=_seconds, default=PATIENCE, metavar="SECONDS", help=waits)
     if name in ("retry", "ignore"):
         which = command.add_mutually_exclusive_group()
         which.add_argument("--match", metavar="TEXT", help="those whose message contains TEXT")
         which.add_argument("--all", action="store_true", help="all keys with errors")
+
+
+def _seconds(text: str) -> float:
+    with suppress(ValueError):
+        if 0 <= (seconds := float(text)) < inf:
+            return seconds
+    raise argparse.ArgumentTypeError(f"{text} is no number of seconds")

@@ -23,6 +23,12 @@ DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 DATABASE = f"{GROUP}/database"
 """Digest of where the database was when resolve answered."""
 REFRESH, RETRY_ERRORS, IGNORE_ERRORS = (f"{GROUP}/{wish}" for wish in ("refresh", "retry-errors", "ignore-errors"))
+HANDLED = {
+    REFRESH: "lastHandledRefresh",
+    RETRY_ERRORS: "lastHandledRetryErrors",
+    IGNORE_ERRORS: "lastHandledIgnoreErrors",
+}
+"""Annotation to the field of the status that answers it."""
 
 LONGEST_PREFIX = 40
 """Of a PopulateJob's name in that of its resolve Job, which is a label too: 63 characters at most."""
