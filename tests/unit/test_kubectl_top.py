@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import io
 import os
-import pty
 import re
-import signal
-import struct
-import subprocess
 import sys
-import termios
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +16,9 @@ from populate_operator.kubectl import main
 from populate_operator.kubectl.top import picture
 from rich.console import Console
 
-from tests.servers.host import wait_until
+from tests.terminal import INTERRUPT, WIDTH, Screen, screen
 from tests.unit.fake_kubectl import FakeKubectl, finished, stalled, waiting, working
 from tests.unit.planning import NOW
-
-HEIGHT, WIDTH = 30, 140
 
 
 @pytest.fixture
@@ -90,71 +82,37 @@ def test_without_a_terminal_it_is_once(kubectl: FakeKubectl, capsys: pytest.Capt
     assert "3 PopulateJobs" in capsys.readouterr().out
 
 
-class Screen:
-    """A terminal with `top` on it."""
-
-    def __init__(self, process: subprocess.Popen[bytes], terminal: int) -> None:
-        self.process = process
-        self._terminal = terminal
-        self._seen = b""
-
-    def shows(self, text: str) -> bool:
-        """Whether it was ever drawn."""
-        with suppress(BlockingIOError):
-            self._seen += os.read(self._terminal, 65536)
-        return text.encode() in self._seen
-
-    def press(self, key: str) -> None:
-        os.write(self._terminal, key.encode())
-
-    def echoes(self) -> bool:
-        return bool(termios.tcgetattr(self._terminal)[3] & termios.ECHO)
-
-
 @contextmanager
-def screen() -> Iterator[Screen]:
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", HEIGHT, WIDTH, 0, 0))
-    os.set_blocking(ours, False)
+def top_on_a_screen() -> Iterator[Screen]:
     code = "import sys; from populate_operator.kubectl import main; sys.exit(main(['top']))"
-    environment = {**os.environ, "TERM": "xterm", "PYTHONPATH": ":".join(entry for entry in sys.path if entry)}
-    on_it = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
-    process = subprocess.Popen([sys.executable, "-c", code], **on_it, env=environment, start_new_session=True)
-    try:
-        yield Screen(process, ours)
-    finally:
-        process.kill()
-        process.wait()
-        os.close(ours)
-        os.close(theirs)
+    path = ":".join(entry for entry in sys.path if entry)
+    with screen([sys.executable, "-c", code], {**os.environ, "PYTHONPATH": path}) as top:
+        yield top
 
 
 def test_the_screen_follows_the_cluster_until_q(kubectl: FakeKubectl) -> None:
-    with screen() as top:
-        wait_until(lambda: top.shows("3 PopulateJobs"), "the first picture")
+    with top_on_a_screen() as top:
+        top.until("3 PopulateJobs")
         assert not top.echoes()
         kubectl.has(working(), stalled())
-        wait_until(lambda: top.shows("2 PopulateJobs"), "a second picture")
+        top.until("2 PopulateJobs")
         kubectl.refuses("Unable to connect to the server: no such host")
-        wait_until(lambda: top.shows("not up to date: Unable to connect"), "the reason why it is old")
+        top.until("not up to date: Unable to connect")
         top.press("q")
-        wait_until(lambda: top.shows("") and top.process.poll() is not None, "the end")
-        assert top.process.returncode == 0
+        assert top.exit_code() == 0
         assert top.echoes()
 
 
 def test_an_interrupt_ends_it_with_130_and_gives_the_terminal_back(kubectl: FakeKubectl) -> None:
-    with screen() as top:
-        wait_until(lambda: top.shows("3 PopulateJobs"), "the first picture")
-        top.process.send_signal(signal.SIGINT)
-        wait_until(lambda: top.shows("") and top.process.poll() is not None, "the end")
-        assert top.process.returncode == 130
+    with top_on_a_screen() as top:
+        top.until("3 PopulateJobs")
+        top.press(INTERRUPT)
+        assert top.exit_code() == 130
         assert top.echoes()
 
 
 def test_a_cluster_that_is_away_from_the_start_is_1(kubectl: FakeKubectl) -> None:
     kubectl.refuses("Unable to connect to the server: no such host")
-    with screen() as top:
-        wait_until(lambda: top.shows("Unable to connect to the server"), "the reason")
-        wait_until(lambda: top.process.poll() is not None, "the end")
-        assert top.process.returncode == 1
+    with top_on_a_screen() as top:
+        top.until("Unable to connect to the server")
+        assert top.exit_code() == 1
