@@ -82,8 +82,15 @@ def _edited() -> Object:
     return populate_job(STATES["up-to-date"], generation=2)
 
 
+def _retry_asked() -> Object:
+    failed = populate_job(STATES["once-failed"])
+    annotations = {"annotations": {"datajoint.io/retry-errors": "1.5"}}
+    answered = {"lastHandledRetryErrors": "1.4"}
+    return {**failed, "metadata": failed["metadata"] | annotations, "status": failed["status"] | answered}
+
+
 def _testdata() -> dict[Path, Callable[[], str]]:
-    objects: dict[str, Callable[[], Object]] = {"unseen": _unseen, "edited": _edited}
+    objects: dict[str, Callable[[], Object]] = {"unseen": _unseen, "edited": _edited, "retry-asked": _retry_asked}
     for name, state in STATES.items():
         objects[name] = lambda state=state: populate_job(state)  # type: ignore[misc]
     folder = CUSTOMIZATION / "testdata"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from tests.servers.host import wait_until
 
 from . import Refused, argocd, generated
 from .api import Object
+from .beside import Beside
 from .conftest import one_engine
 from .installation import ROOT
 from .kubectl import Kubectl
@@ -126,6 +129,40 @@ def test_buttons_that_git_presses_are_answered_once_and_stay_in_sync(lab: Lab) -
     job.sync()
     assert not job.is_out_of_sync()
     assert sorted(lab.started()) == [1, 1, 2]
+
+
+def test_a_commit_that_has_failed_keys_tried_again_is_not_met_by_how_they_fared_before(
+    own_lab: Lab, beside: Beside, tmp_path: Path
+) -> None:
+    own_lab.add("fail")
+    beside.start().until_well()
+    job = FromGit(own_lab, MANAGERS[1], mode="Once")
+    job.until_condition("Failed", "True", "KeysFailed")
+    own_lab.change(1, "insert")
+    with statuses(job, tmp_path / "statuses") as seen:
+        job.commit(annotations={"datajoint.io/retry-errors": "2"}, mode="Once", priority=2)
+        wait_until(lambda: any("Complete" in types for _, types in seen()), "complete")
+    failed = {generation for generation, types in seen() if "Failed" in types}
+    assert failed == {"1"}
+
+
+@contextmanager
+def statuses(job: Applied, file: Path) -> Iterator[Callable[[], list[tuple[str, list[str]]]]]:
+    """Each status that it has had: the generation it was about, and the conditions that were True."""
+    line = '{.status.observedGeneration} {.status.conditions[?(@.status=="True")].type}{"\\n"}'
+
+    def seen() -> list[tuple[str, list[str]]]:
+        return [(generation, types) for generation, *types in map(str.split, file.read_text().splitlines())]
+
+    words = ("get", f"populatejob/{job.name}", f"--namespace={job.namespace}", "--watch", f"--output=jsonpath={line}")
+    with file.open("w") as output:
+        watch = job.lab.kubectl.start(*words, output=output)
+        try:
+            wait_until(lambda: bool(seen()), "the first status")
+            yield seen
+        finally:
+            watch.terminate()
+            watch.wait()
 
 
 @one_engine

@@ -109,6 +109,8 @@ def outcome(state: State) -> Outcome | None:
     tally, refresh, before = state.seen["tally"], state.seen["refresh"], state.before
     if state.spec.mode != "Once" or before is Outcome.COMPLETE:
         return before
+    if state.seen["curing"]:
+        return None
     if tally is None or refresh is None:
         return before
     if tally.counts.pending or state.seen["upstream"].busy:

@@ -63,6 +63,7 @@ STATES = {
     "once-suspended": State(ONCE_SUSPENDED, _BUSY),
     "once-complete": State(ONCE, _DONE),
     "once-failed": State(ONCE, _ERRORS),
+    "once-retrying": State(ONCE, {**_ERRORS, "curing": True}, before=Outcome.FAILED),
     "table-not-found": State(seen={**_UNRESOLVED, "refusal": _wrong("TableNotFound", "cardio has no HeartRat", True)}),
     "image-pull-failed": State(seen={**_BUSY, "worker_problem": _wrong("ImagePullFailed", "ErrImagePull: 404", True)}),
     "unschedulable": State(seen={**_BUSY, "worker_problem": _wrong("Unschedulable", "no node has enough memory")}),
@@ -109,6 +110,7 @@ def every_state() -> Iterator[State]:
         "refresh": (None, a_refresh()),
         "generation": (1, 2),
         "upstream": (Upstream(), Upstream(busy=True)),
+        "curing": (False, True),
     }
     for spec, before in itertools.product((SPEC, SUSPENDED, ONCE, ONCE_SUSPENDED), (None, *Outcome)):
         if before is None or spec.mode == "Once":

@@ -98,6 +98,7 @@ def every(minutes: int) -> Spec:
         (replace(SPEC, orphan_timeout_seconds=60), {}, {Step.RECOVER_ORPHANS}),
         (replace(SPEC, orphan_timeout_seconds=60), {"orphans_at": before(30)}, set()),
         (ONCE, {"tally": a_tally(ago=50, pending=1), "refresh": a_refresh(ago=60)}, {Step.REFRESH}),
+        (ONCE, {"tally": a_tally(ago=50, error=1), "refresh": a_refresh(ago=60), "curing": True}, set()),
     ],
 )
 def test_what_is_due(spec: Spec, fields: dict[str, Any], expected: set[Step]) -> None:
@@ -137,6 +138,7 @@ def test_checks_in_place_of_refreshing_while_no_key_waits(
         ({"queue": Queue(0, {host("a"): 1}), "workers": workers("a")}, False),
         ({"replicas": 1}, False),
         ({"queue": None, "database": a_problem("DatabaseUnreachable")}, False),
+        ({"tally": a_tally(error=3), "curing": True}, False),
     ],
 )
 def test_is_at_rest_when_nothing_is_going_on(fields: dict[str, Any], expected: bool) -> None:

@@ -45,6 +45,12 @@ def test_retried_errors_reopen_failed() -> None:
     assert outcome("Once", seen(tally=a_tally(pending=2)), worked_at=None, before=Outcome.FAILED) is None
 
 
+def test_what_is_asked_of_the_errors_reopens_failed_before_it_is_done() -> None:
+    asked = seen(tally=a_tally(error=2), curing=True)
+    assert outcome("Once", asked, worked_at=None, before=Outcome.FAILED) is None
+    assert outcome("Once", asked, worked_at=None, before=Outcome.COMPLETE) is Outcome.COMPLETE
+
+
 def test_failed_outlasts_a_restart_of_the_observer() -> None:
     assert outcome("Once", seen(tally=None, refresh=None), None, Outcome.FAILED) is Outcome.FAILED
 

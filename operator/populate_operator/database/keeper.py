@@ -123,6 +123,7 @@ class Keeper:
         self._looked_at = clock
         forced = self._count_due or self.database is not None
         fully = forced or due(next_count(self.tally), now)
+        self._count_due = False
         question = Look(document, look_limit(spec.scaling, rate), fully)
         put = functools.partial(self.login.rounds.looks.put, self._look_seat, question)
         self._asked.start("look", put, functools.partial(self._looked, document, forced), self.failed)
@@ -195,14 +196,13 @@ class Keeper:
             self._news()
 
     def _counted(self, document: ResolveDocument, counts: Counts, forced: bool, answer: Answer[Sight]) -> None:
-        self._count_due = False
         if counts.error and (forced or counts.error != self._grouped):
-            tally = functools.partial(Tally, counts, answer.ended)
+            tally = functools.partial(Tally, counts, answer.started)
             task = functools.partial(tasks.errors, document=document)
             self._start("errors", self.login.observe, task, functools.partial(self._grouped_by, tally), self.failed)
         else:
             errors = self.tally.errors if self.tally and counts.error else ()
-            self._tallied(Tally(counts, answer.ended, answer.seconds, errors))
+            self._tallied(Tally(counts, answer.started, answer.seconds, errors))
 
     # What came back
 

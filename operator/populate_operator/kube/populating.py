@@ -89,6 +89,7 @@ class Populating:
         self._answers.read(self.job)
         if self.keeper is not None and self.document is not before:
             self.keeper.forgive()
+        self._wishes.settle(self.keeper.tally if self.keeper else None)
         self.crew.look(now)
 
     def _land(self) -> None:
@@ -135,6 +136,7 @@ class Populating:
             is_read=is_read,
             applied_priority=keeper.applied_priority if keeper else None,
             orphans_at=keeper.orphans_at if keeper else None,
+            curing=self._wishes.curing(self.job.annotations),
         )
         self.plan = plan(self.job.spec, seen, self._previous, now)
         self._previous = Previous(self._with_our_fields(self.plan.status), self.plan.memory)

@@ -13,6 +13,7 @@ from populate_jobs import ResolveDocument
 from populate_operator.database import tasks
 from populate_operator.database.flight import Flight
 from populate_operator.database.keeper import Keeper
+from populate_operator.plan import Tally
 from populate_operator.plan.events import Event
 from populate_operator.spec import PopulateJob
 
@@ -22,6 +23,7 @@ _TASKS = {
     names.RETRY_ERRORS: (tasks.retry_errors, "ErrorsRetried", "keys with errors are queued again"),
     names.IGNORE_ERRORS: (tasks.ignore_errors, "ErrorsIgnored", "keys with errors are set aside"),
 }
+"""What becomes of keys with errors, and how that is told."""
 
 
 def due(annotations: Mapping[str, str], handled: Mapping[str, str]) -> dict[str, str]:
@@ -50,11 +52,25 @@ class Wishes:
         self._handled = {name: written[field] for name, field in names.HANDLED.items() if field in written}
         self._refreshing: tuple[str, datetime] | None = None
         """Value, and when it was begun."""
+        self._granted: dict[str, tuple[str, datetime]] = {}
+        """The value and when that was: answered once the rows are counted anew."""
 
     @property
     def answered(self) -> dict[str, str]:
         """Fields of the status."""
         return {names.HANDLED[name]: value for name, value in self._handled.items()}
+
+    def curing(self, annotations: Mapping[str, str]) -> bool:
+        """Whether what is known of the errors is no longer what there is, or is to be."""
+        return bool(due(annotations, self._handled).keys() & _TASKS.keys())
+
+    def settle(self, tally: Tally | None) -> None:
+        """What was granted before these rows were counted is answered."""
+        if tally is None:
+            return
+        counted = {name: value for name, (value, at) in self._granted.items() if at <= tally.at}
+        self._handled |= counted
+        self._granted = {name: granted for name, granted in self._granted.items() if name not in counted}
 
     def grant(self, job: PopulateJob, keeper: Keeper, document: ResolveDocument, now: datetime) -> None:
         wishes = due(job.annotations, self._handled)
@@ -63,7 +79,8 @@ class Wishes:
         if keeper.database is not None:
             return
         for name in _TASKS.keys() & wishes.keys():
-            self._curate(name, wishes[name], keeper, document)
+            if self._granted.get(name, ("",))[0] != wishes[name]:
+                self._curate(name, wishes[name], keeper, document)
 
     def _curate(self, name: str, value: str, keeper: Keeper, document: ResolveDocument) -> None:
         try:
@@ -87,7 +104,7 @@ class Wishes:
             self._handled[names.REFRESH] = value
 
     def _done(self, name: str, value: str, keeper: Keeper, keys: int) -> None:
-        self._handled[name] = value
+        self._granted[name] = (value, tasks.now())
         _, reason, what = _TASKS[name]
         self._tell(Event("Normal", reason, f"{keys} {what}"))
         keeper.look_at_once(fully=True)

@@ -71,7 +71,7 @@ def _resolve_again(spec: Spec, seen: Observation) -> Iterator[Due]:
 
 
 def _fill(spec: Spec, seen: Observation, outcome: Outcome | None, worked_at: datetime | None) -> Iterator[Due]:
-    if spec.suspend or outcome is not None:
+    if spec.suspend or outcome is not None or seen.curing:
         return
     trigger = last_change(seen, worked_at) if wants_last_look(spec.mode, seen) else seen.upstream.made_at
     if seen.refresh is not None and check_every(spec, seen, outcome) is not None:

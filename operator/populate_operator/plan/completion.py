@@ -16,12 +16,15 @@ class Outcome(enum.Enum):
 def outcome(mode: str, seen: Observation, worked_at: datetime | None, before: Outcome | None) -> Outcome | None:
     """Judged by a refresh that began after the last key was worked on and found nothing more to do.
 
-    Complete is final: later keys do not reopen it. Failed lasts while error rows are what is left.
+    Complete is final: later keys do not reopen it. Failed lasts while error rows are what is left, and nobody has asked
+    for anything else.
     """
     if mode != "Once":
         return None
     if before is Outcome.COMPLETE:
         return before
+    if seen.curing:
+        return None
     if seen.refresh is None or seen.tally is None or seen.tally.at < seen.refresh.ended:
         return before
     if seen.upstream.busy or seen.outstanding or not looked_since(seen, worked_at):

@@ -72,6 +72,8 @@ def _working(spec: Spec, seen: Observation) -> Condition:
     if spec.mode == "Once" and not left and seen.upstream.busy:
         waits = "no key to make now; a PopulateJob that makes what key_source reads is not done"
         return Condition("Ready", False, "WaitingForUpstream", waits)
+    if spec.mode == "Once" and not left and seen.curing:
+        return Condition("Ready", False, "Populating", "keys with errors are seen to, as was asked for")
     if spec.mode == "Once":
         return Condition("Ready", False, "Populating", f"{some(left, 'key')} to make")
     if left:

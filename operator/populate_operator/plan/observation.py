@@ -50,6 +50,7 @@ class Tally:
 
     counts: Counts
     at: datetime
+    """Nothing that was changed before is missing in it."""
     seconds: float = 0.0
     """What counting took."""
     errors: tuple[ErrorGroup, ...] = ()
@@ -117,6 +118,8 @@ class Observation:
     """Written to pending rows last."""
     orphans_at: datetime | None = None
     """When foreign rows were last looked through."""
+    curing: bool = False
+    """Errors are to be tried again or ignored, as was asked for, and are not yet."""
 
     @property
     def has_answer(self) -> bool:

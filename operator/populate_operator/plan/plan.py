@@ -117,7 +117,7 @@ def _size(spec: Spec, seen: Observation, over: Outcome | None, pace: Pace, lull:
 def _is_at_rest(spec: Spec, seen: Observation, over: Outcome | None, working: bool) -> bool:
     """Keys that wait are no work where nobody is to make them."""
     stopped = spec.suspend or over is not None or not spec.scaling.max_workers
-    return obstacle(seen) is None and (not working or (stopped and not seen.workers))
+    return obstacle(seen) is None and not seen.curing and (not working or (stopped and not seen.workers))
 
 
 def _is_lost(seen: Observation) -> bool:

@@ -7,11 +7,21 @@ if obj.status ~= nil and obj.status.conditions ~= nil then
   end
 end
 
+local function is_unanswered(wish, answer)
+  local value = obj.metadata.annotations ~= nil and obj.metadata.annotations[wish] or nil
+  return value ~= nil and value ~= "" and value ~= obj.status[answer]
+end
+
 local hs = {}
 
 if obj.status == nil or obj.status.observedGeneration ~= obj.metadata.generation then
   hs.status = "Progressing"
   hs.message = "Waiting for the operator to look at the spec"
+elseif conditions["Failed"] ~= nil and (is_unanswered("datajoint.io/retry-errors", "lastHandledRetryErrors")
+    or is_unanswered("datajoint.io/ignore-errors", "lastHandledIgnoreErrors")) then
+  -- The sync that asks for it must not fail by how the keys fared before.
+  hs.status = "Progressing"
+  hs.message = "Waiting for the operator to see to the keys with errors"
 elseif conditions["Stalled"] ~= nil then
   hs.status = "Degraded"
   hs.message = conditions["Stalled"].message
