@@ -26,7 +26,7 @@ Judge = Callable[[list[str], set[str]], Iterator[str]]
 """Given the words after the program's name, and the files that the page has; yields what is wrong."""
 KUBECTL = {
     *("annotate", "apply", "create", "delete", "describe", "drain", "explain", "get", "label", "logs", "patch"),
-    *("rollout", "scale", "wait"),
+    *("rollout", "scale", "taint", "wait"),
 }
 HELM = {"install", "rollback", "template", "test", "uninstall", "upgrade"}
 DOCKER = {"build", "buildx", "pull", "push", "run", "tag"}
