@@ -47,6 +47,7 @@ def test_workers_of_a_killed_run_finish_their_key_and_end(lab: Lab) -> None:
     first = lab.first_begun()
     workers = run.workers()
     run.process.kill()
+    run.process.wait()
     lab.leave()
     gone, alive = psutil.wait_procs(workers, timeout=PATIENCE)
     assert (len(gone), alive) == (1, [])
