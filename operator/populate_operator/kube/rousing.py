@@ -18,10 +18,10 @@ class WorkerUnreachable(PopulateError):
 
 async def rouse(address: str) -> None:
     """`address` is the pod's. Raises WorkerUnreachable."""
-    host = f"[{address}]" if ":" in address else address
+    url = f"http://{f'[{address}]' if ':' in address else address}:{PORT}/look"
     try:
-        async with aiohttp.ClientSession(timeout=PATIENCE) as session:
-            # What answers there is the user's image: it is not to send the operator elsewhere.
-            await session.post(f"http://{host}:{PORT}/look", allow_redirects=False)
+        # What answers there is the user's image: it is not to send the operator elsewhere.
+        async with aiohttp.ClientSession(timeout=PATIENCE) as session, session.post(url, allow_redirects=False):
+            pass
     except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
-        raise WorkerUnreachable(f"the worker at {host} cannot be told of keys: {error!r}") from error
+        raise WorkerUnreachable(f"the worker at {address} cannot be told of keys: {error!r}") from error
