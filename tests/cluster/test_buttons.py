@@ -43,10 +43,11 @@ def test_of_the_errors_those_that_match_are_ignored_or_tried_again_and_no_others
     lab.add("fail", "fail", "fail")
     job = lab.apply()
     lab.until_rows(dict.fromkeys((1, 2, 3), "error"))
-    job.annotate(ignore_errors="first", match="item 2 is")
+    second, third = '{"at": "first", "match": "item 2 is"}', '{"at": "second", "match": "item 3 is"}'
+    job.annotate(ignore_errors=second)
     lab.until_rows({1: "error", 2: "ignore", 3: "error"})
     lab.change(3, "insert")
-    job.annotate(retry_errors="second", match="item 3 is")
+    job.annotate(retry_errors=third)
     lab.until_rows({1: "error", 2: "ignore"})
-    job.until(lastHandledIgnoreErrors="first", lastHandledRetryErrors="second", error=1, ignored=1)
+    job.until(lastHandledIgnoreErrors=second, lastHandledRetryErrors=third, error=1, ignored=1)
     assert sorted(lab.started()) == [1, 2, 3, 3]
