@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from populate_jobs import Connection, DatabaseSettings, JobsTable, probe, ready, refresh
+from populate_jobs import Connection, DatabaseSettings, JobsTable, Look, look, probe, refresh
 
 from . import reservers
 from .report import Figure, alone, beside
@@ -38,12 +38,13 @@ def _measure(bench: Bench, rows: int) -> Iterator[Figure]:
 def _observation(bench: Bench, jobs: JobsTable, rows: int) -> Iterator[Figure]:
     """What scaling asks (no more than 200 rows could change its answer), at a thousand rows and at all of them."""
     connection = jobs.connection
+    question = [Look(jobs.document, 200)]
     bench.fill(connection, 1_000)
     refresh(jobs)
-    small = _median(lambda: ready(jobs, 200))
+    small = _median(lambda: look(connection, question))
     bench.fill(connection, rows - 1_000, first=1_000)
     refresh(jobs)
-    large = _median(lambda: ready(jobs, 200))
+    large = _median(lambda: look(connection, question))
     yield beside(f"ready_{KEYS[bench.key]}", bench.engine, 1, large, small, "<= 2.0")
     connection.execute(f"DELETE FROM {bench.jobs.full_table_name}")
 

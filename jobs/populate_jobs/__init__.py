@@ -7,7 +7,7 @@ from .curate import ignore, ignore_errors, remove_pending, reprioritize, retry_e
 from .document import Attribute, ResolveDocument, ServerIdentity
 from .errors import PopulateError
 from .finish import complete, fail, release
-from .observe import counts, error_groups, held, holds_rows, progress, ready
+from .observe import error_groups, holds_rows, progress
 from .probe import install, probe
 from .recover import recover, recover_orphans, recover_unseen
 from .refresh import refresh
@@ -15,7 +15,7 @@ from .reserve import due, reserve
 from .retry import RetryPolicy
 from .settings import DatabaseSettings
 from .table import JobsTable
-from .together import Changes, Check, Look, Sight, check, look
+from .together import Changes, Check, Look, Sight, check, counts, look
 from .types import (
     Counts,
     ErrorGroup,
@@ -64,7 +64,6 @@ __all__ = [
     "end_session",
     "error_groups",
     "fail",
-    "held",
     "holds_rows",
     "ignore",
     "ignore_errors",
@@ -73,7 +72,6 @@ __all__ = [
     "pack_text",
     "probe",
     "progress",
-    "ready",
     "recover",
     "recover_orphans",
     "recover_unseen",

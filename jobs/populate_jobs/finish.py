@@ -5,12 +5,14 @@ Before a failure or a release is recorded the target is asked: a key that is the
 
 from __future__ import annotations
 
+import contextlib
 import random
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .blob import pack_text
-from .errors import TableMissing
+from .errors import TableMissing, TookTooLong
 from .retry import KILLED, RetryPolicy, backoff, worth_retrying
 from .table import JobsTable
 from .types import Failure, Key, Outcome, Reservation
@@ -21,6 +23,13 @@ TRUNCATED = "...truncated"
 MADE_NOTHING = "make inserted nothing"
 SUSPECT = "Suspect: "
 """Begins the message of a row that is to be made alone: its worker was killed while it held it."""
+ANSWER_SECONDS = 3.0
+"""Longest that key_source is asked whether it still has a key that failed: each of these is asked about by itself."""
+EMPTY_SECONDS = 20.0
+"""The same for a batch of keys that make did not insert: who sets one aside that has left key_source never sees it made
+when it comes back. Less than any statement may take."""
+UNASKED_TIMES = 100.0
+"""So many times as long it is not asked again after it took longer."""
 
 _Identity = tuple[Any, ...]
 
@@ -62,7 +71,7 @@ def fail(jobs: JobsTable, reservation: Reservation, failure: Failure, policy: Re
     if owned[identity]:
         _record_made(jobs, [reservation], None)
         return Outcome.MADE
-    if not _wanted(jobs, [reservation]):
+    if not _wanted(jobs, [reservation], ANSWER_SECONDS):
         _delete(jobs, [reservation])
         return Outcome.VANISHED
     return jobs.connection.atomically(lambda: _record_failure(jobs, reservation, failure, policy))
@@ -116,7 +125,7 @@ def _record_empty(jobs: JobsTable, empty: Sequence[Reservation], on_empty: str) 
     """Keys that make was given and did not insert; without a verdict every refresh would queue them again."""
     if not empty:
         return {}
-    wanted = _wanted(jobs, empty)
+    wanted = _wanted(jobs, empty, EMPTY_SECONDS)
     _delete(jobs, [held for held in empty if jobs.values(held.key) not in wanted])
     kept = [held for held in empty if jobs.values(held.key) in wanted]
     outcome = Outcome.ERROR if on_empty == "Error" else Outcome.EMPTY
@@ -187,18 +196,35 @@ def _what_became_of(jobs: JobsTable, missing: Sequence[Reservation]) -> dict[_Id
     return {identity: Outcome.MADE if identity in made else Outcome.LOST for identity in identities}
 
 
-def _wanted(jobs: JobsTable, reservations: Sequence[Reservation]) -> set[_Identity]:
-    """Those whose keys key_source still has; all, where it cannot be asked any more."""
+def _wanted(jobs: JobsTable, reservations: Sequence[Reservation], seconds: float) -> set[_Identity]:
+    """Those whose keys key_source still has; all, where it cannot be asked any more, or does not answer in `seconds`.
+
+    What ends as error and has left it all the same is removed by the next refresh, which has more time.
+    """
     keys = [held.key for held in reservations]
-    try:
-        return _found(jobs, "in_key_source", keys)
-    except TableMissing:
-        return {jobs.values(key) for key in keys}
+    everything = {jobs.values(key) for key in keys}
+    began = time.monotonic()
+    if began < jobs.unasked_until.get(seconds, 0.0):
+        return everything
+    answer = everything
+    with contextlib.suppress(TableMissing, TookTooLong):
+        answer = jobs.connection.atomically(lambda: _in_key_source(jobs, keys, seconds))
+    if time.monotonic() - began < seconds:
+        return answer
+    # On MySQL what was ended early may look like an answer (seen). And the worker's other keys wait for each of them.
+    jobs.unasked_until[seconds] = time.monotonic() + UNASKED_TIMES * seconds
+    return everything
 
 
-def _found(jobs: JobsTable, statement: str, keys: Sequence[Key]) -> set[_Identity]:
+def _in_key_source(jobs: JobsTable, keys: Sequence[Key], seconds: float) -> set[_Identity]:
+    limit = {"seconds": f"{seconds:g}", "milliseconds": f"{seconds * 1000:.0f}"}
+    jobs.run_if_any("limit_statements", **limit)
+    return _found(jobs, "in_key_source", keys, **limit)
+
+
+def _found(jobs: JobsTable, statement: str, keys: Sequence[Key], **parts: str) -> set[_Identity]:
     condition, args = jobs.matching(keys)
-    return {jobs.values(jobs.key(row)) for row in jobs.run(statement, args, keys=condition).rows}
+    return {jobs.values(jobs.key(row)) for row in jobs.run(statement, args, keys=condition, **parts).rows}
 
 
 def shortened(message: str) -> str:

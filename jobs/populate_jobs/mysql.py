@@ -24,6 +24,7 @@ from .errors import (
     MissingGrant,
     PopulateError,
     TableMissing,
+    TookTooLong,
 )
 from .settings import DatabaseSettings
 
@@ -69,6 +70,7 @@ _KINDS: dict[int, type[DatabaseError]] = {
     1114: DatabaseUnreachable,  # a table is full: so is the disk
     1927: DatabaseUnreachable,  # MariaDB: connection was killed
     1317: DatabaseUnreachable,  # query was interrupted: killed from elsewhere
+    4031: DatabaseUnreachable,  # idle for too long: MySQL; straight from the server PyMySQL says 2013 (seen)
     ER.ACCESS_DENIED_ERROR: LoginRefused,
     1698: LoginRefused,  # MariaDB: access denied without a password
     ER.DBACCESS_DENIED_ERROR: MissingGrant,
@@ -82,6 +84,8 @@ _KINDS: dict[int, type[DatabaseError]] = {
     ER.LOCK_WAIT_TIMEOUT: LockWaitedFor,
     ER.LOCK_DEADLOCK: Contended,
     1020: Contended,  # a row changed since it was read
+    3024: TookTooLong,  # MySQL: max_execution_time
+    1969: TookTooLong,  # MariaDB: max_statement_time
 }
 
 

@@ -1,4 +1,4 @@
-"""How much there is to do, cheap however long the queue is."""
+"""How far the keys are, and what went wrong with them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from .finish import MESSAGE_LENGTH
 from .table import JobsTable
-from .types import Counts, ErrorGroup, Progress
+from .types import ErrorGroup, Progress
 from .whole import whole
 
 ERRORS_READ = 20_000
@@ -19,28 +19,9 @@ _VARIES = re.compile(
 )
 
 
-def ready(jobs: JobsTable, limit: int) -> int:
-    """Due rows, counted no further than `limit`: what scaling needs to know."""
-    return whole(jobs.run("ready", [limit]).rows[0][0])
-
-
-def held(jobs: JobsTable) -> dict[str, int]:
-    """Reserved rows by host, ours and foreign ones alike."""
-    return {str(host): whole(count) for host, count in jobs.run("held").rows}
-
-
 def holds_rows(jobs: JobsTable) -> bool:
     """Whether anything was queued or made here."""
     return bool(jobs.run("holds_rows").rows[0][0])
-
-
-def counts(jobs: JobsTable) -> Counts:
-    """Every row under the restriction by its status; reads the whole index."""
-    totals: dict[str, int] = {}
-    for status, later, count in jobs.run("counts").rows:
-        name = "scheduled" if status == "pending" and later else str(status)
-        totals[name] = totals.get(name, 0) + whole(count)
-    return Counts(**totals)
 
 
 def progress(jobs: JobsTable) -> Progress:

@@ -43,6 +43,8 @@ T = TypeVar("T")
 _KINDS: dict[str, type[DatabaseError]] = {
     "08": DatabaseUnreachable,
     "57P": DatabaseUnreachable,
+    "25P03": DatabaseUnreachable,  # idle in a transaction for too long
+    "25P04": DatabaseUnreachable,  # in a transaction for too long
     "53100": DatabaseUnreachable,  # disk full
     "53300": DatabaseUnreachable,  # too many connections
     "25006": DatabaseUnreachable,  # read-only

@@ -8,7 +8,7 @@ from typing import Any
 from .finish import SUSPECT, fail, release, shortened
 from .retry import KILLED, RetryPolicy
 from .table import JobsTable
-from .types import Failure, Outcome, Recovered, Reservation
+from .types import WORKER_MARK, Failure, Outcome, Recovered, Reservation
 
 _BATCH = 200
 
@@ -49,8 +49,12 @@ def recover_unseen(jobs: JobsTable, hosts: Sequence[str]) -> Recovered:
 
 
 def recover_orphans(jobs: JobsTable, older_than: float, *, but_hosts_ending: str) -> Recovered:
-    """Gives back what foreign clients reserved more than `older_than` seconds ago, unless their connection is seen."""
-    rows = jobs.run("orphaned", [older_than, but_hosts_ending, but_hosts_ending]).rows
+    """Gives back what foreign clients reserved more than `older_than` seconds ago, unless their connection is seen.
+
+    What workers of other operators hold is theirs to give back.
+    """
+    workers = f"%{WORKER_MARK}.%"
+    rows = jobs.run("orphaned", [older_than, but_hosts_ending, but_hosts_ending, workers]).rows
     return _give_back(jobs, _reservations(jobs, rows), None, RetryPolicy())
 
 

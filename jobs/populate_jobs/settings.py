@@ -22,6 +22,7 @@ _VARIABLES = {
     "tls": "POPULATE_TLS",
     "ca.crt": "POPULATE_TLS_CA",
 }
+_NEEDED = ("host", "user", "password")
 KEYS = frozenset(_VARIABLES) | frozenset(_VARIABLES.values())
 """Of a Secret with a login."""
 _LIKE = 0.8
@@ -62,7 +63,7 @@ class DatabaseSettings:
         for key in _misspelt(data):
             raise SettingsError(f"{source} has a key that looks like {key}, but is not written so: rename it to {key}")
         values = {key: data.get(key, data.get(variable, "")) for key, variable in _VARIABLES.items()}
-        missing = [key for key in ("host", "user", "password") if not values[key]]
+        missing = [key for key in _NEEDED if not values[key]]
         if missing:
             raise SettingsError(
                 f"{source} lacks {', '.join(missing)}: it needs the keys host, user and password "
@@ -91,6 +92,12 @@ class DatabaseSettings:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> DatabaseSettings:
+        missing = [_VARIABLES[key] for key in _NEEDED if not environ.get(_VARIABLES[key])]
+        if missing:
+            others = ", ".join(variable for key, variable in _VARIABLES.items() if key not in _NEEDED)
+            raise SettingsError(
+                f"the environment lacks {', '.join(missing)} (and, where they differ from the default, {others})"
+            )
         return cls.from_secret(
             {key: environ[variable] for key, variable in _VARIABLES.items() if variable in environ},
             source="the environment (DJ_HOST, DJ_USER, DJ_PASS, ...)",

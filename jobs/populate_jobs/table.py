@@ -25,6 +25,8 @@ class JobsTable:
         self.restricted = bool(document.restriction)
         self.name = document.jobs.rpartition(".")[2].strip(self._quote)
         self.frontier = Frontier()
+        self.unasked_until: dict[float, float] = {}
+        """When key_source, which did not say in so many seconds whether it has a key, may be asked again; monotonic."""
         self._has_attempts: bool | None = None
         self._names = self._fill_in()
 

@@ -23,12 +23,17 @@ class Look:
     document: ResolveDocument
     limit: int
     fully: bool = False
+    ours: str = ""
+    """How hosts end of which all is told that they hold, the restriction met or not."""
 
 
 @dataclass(frozen=True)
 class Sight:
     ready: int
     held: Mapping[str, int]
+    """Reserved rows under the restriction, by host."""
+    outside: Mapping[str, int] = field(default_factory=dict)
+    """Those that do not meet it, of our hosts."""
     counts: Counts | None = None
 
 
@@ -61,10 +66,18 @@ def look(connection: Connection, looks: Sequence[Look]) -> list[Sight]:
     for one in looks:
         part = union.part(one.document)
         part.add("part_ready", one.limit)
-        part.add("part_held")
+        part.add("part_held", one.ours, one.ours)
         if one.fully:
             part.add("part_counts")
     return [_sight(one, found) for one, found in zip(looks, union.run(), strict=True)]
+
+
+def counts(jobs: JobsTable) -> Counts:
+    """Every row under the restriction by its status; reads the whole index."""
+    union = _Union(jobs.connection)
+    union.part(jobs.document).add("part_counts")
+    (found,) = union.run()
+    return _counts(found)
 
 
 def check(connection: Connection, checks: Sequence[Check]) -> list[Changes]:
@@ -118,8 +131,12 @@ class _Union:
 
 
 def _sight(asked: Look, found: _Found) -> Sight:
-    counts = Counts(**found.get("counts", {})) if asked.fully else None
-    return Sight(found["ready"][""], found.get("held", {}), counts)
+    counted = _counts(found) if asked.fully else None
+    return Sight(found["ready"][""], found.get("held", {}), found.get("outside", {}), counted)
+
+
+def _counts(found: _Found) -> Counts:
+    return Counts(**found.get("counts", {}))
 
 
 def _changes(found: _Found) -> Changes:

@@ -12,12 +12,17 @@ Key = Mapping[str, Any]
 """Attribute name to value, as the driver gives it (a uuid is `bytes` on MySQL), in primary-key order."""
 
 
+WORKER_MARK = ".populate-worker"
+"""Follows the worker's own name in the host under which it reserves: others see by it that it is one."""
+
+
 @dataclass(frozen=True)
 class Holder:
     """Who reserves: written to the row, and with `reserved_time` the fence of every later write to it."""
 
     host: str
-    """`<pod>.<namespace>.<installation id>` in a cluster, `<host name>.<run id>` locally; at most 255 characters."""
+    """Its own name, WORKER_MARK, and `.<namespace>.<installation id>` in a cluster, `.<host name>.<run id>` locally; at
+    most 255 characters."""
     pid: int
     user: str = ""
     version: str = ""

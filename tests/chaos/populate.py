@@ -25,7 +25,9 @@ class Populate:
 
     def start(self) -> None:
         with (self._folder / "output").open("ab") as output:
+            # While the storm lasts it may be cut off again and again: that is no reason to give up.
             words = ["run", "-f", str(self._manifest), "--once", f"--max-workers={self._workers}"]
+            words += ["--database-timeout=600"]
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "populate_operator", *words],
                 env=self._environment, cwd=self._folder, stdout=output, stderr=output, stdin=subprocess.DEVNULL,

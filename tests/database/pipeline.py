@@ -26,6 +26,8 @@ SCAN = "-> Subject\n---\nresult=0 : int32"
 
 ANNA = Holder("anna.lab.test", 11, "anna", "1")
 BERT = Holder("bert.lab.test", 22, "bert", "2")
+OURS = ".lab.test"
+"""How the hosts of both end."""
 
 Row = dict[str, Any]
 Login = dict[str, str]
@@ -177,6 +179,11 @@ class Pipeline:
         """Ends a session from the server's side."""
         mysql = self.server.backend == "mysql"
         self.execute(f"KILL {connection.id}" if mysql else f"SELECT pg_terminate_backend({connection.id})")
+
+    def is_there(self, connection: Connection) -> bool:
+        """Whether the server has this session."""
+        table = {"mysql": "information_schema.processlist WHERE id", "postgresql": "pg_stat_activity WHERE pid"}
+        return bool(self.execute(f"SELECT 1 FROM {table[self.server.backend]} = {connection.id}"))
 
     def key(self, key: Any) -> Row:
         if isinstance(key, Mapping):

@@ -82,6 +82,24 @@ def test_a_session_killed_in_the_middle_of_a_statement_is_unreachable(
     assert connection.execute("SELECT 1").rows == [(1,)]
 
 
+@pytest.mark.parametrize("limit", ["idle_session_timeout", "idle_in_transaction_session_timeout"])
+def test_a_session_that_was_ended_for_idleness_is_unreachable_until_it_reconnects(
+    pipeline: Pipeline, connection: Connection, limit: str
+) -> None:
+    """MySQL and MariaDB have one limit for both."""
+    mysql = pipeline.server.backend == "mysql"
+    connection.execute("SET SESSION wait_timeout = 1" if mysql else f"SET {limit} = '500ms'")
+
+    def idle() -> None:
+        wait_until(lambda: not pipeline.is_there(connection), "the session ended")
+        connection.execute("SELECT 1")
+
+    with pytest.raises(DatabaseUnreachable):
+        connection.atomically(idle) if "transaction" in limit else idle()
+    connection.reconnect()
+    assert connection.execute("SELECT 1").rows == [(1,)]
+
+
 def test_of_a_transaction_whose_session_is_killed_nothing_stays(pipeline: Pipeline, connection: Connection) -> None:
     pipeline.enqueue(1, 2)
 

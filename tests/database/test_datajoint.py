@@ -1,6 +1,7 @@
 """DataJoint's own client works on the same jobs table beside us, and sees our rows as its own."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 from populate_jobs import (
@@ -16,8 +17,10 @@ from populate_jobs import (
     refresh,
     reserve,
 )
+from populate_jobs.types import WORKER_MARK
 
-from tests.database.pipeline import ANNA, Pipeline, datajoint, values
+from tests.database.pipeline import ANNA, BERT, Pipeline, datajoint, values
+from tests.documentation.blocks import ROOT, blocks
 from tests.servers.host import PATIENCE
 
 FAILURE = Failure("ValueError", "ValueError: too few beats", "Traceback:\n  line 3")
@@ -25,6 +28,19 @@ FAILURE = Failure("ValueError", "ValueError: too few beats", "Traceback:\n  line
 
 def _key(number: int) -> dict[str, int]:
     return {"subject_id": number}
+
+
+def test_one_statement_of_its_gives_back_what_nobody_is_left_to_give_back(pipeline: Pipeline) -> None:
+    (statement,) = (block.text for block in blocks(ROOT / "docs" / "troubleshooting.md") if block.kind == "python")
+    pipeline.add(*range(4))
+    jobs = pipeline.session()
+    refresh(jobs)
+    reserve(jobs, replace(ANNA, host=f"anna{WORKER_MARK}.lab.test"), 2)
+    (other,) = reserve(jobs, replace(BERT, host=f"bert{WORKER_MARK}.another-lab.test"), 1)
+    exec(statement, {"HeartRate": pipeline.target})
+    assert sorted(pipeline.statuses().values()) == ["pending", "reserved"]
+    pipeline.jobs.refresh()
+    assert pipeline.statuses() == dict.fromkeys(range(4), "pending") | dict.fromkeys(values([other]), "reserved")
 
 
 def test_its_progress_counts_our_rows(pipeline: Pipeline) -> None:

@@ -2,10 +2,13 @@
 
 import datetime
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
+import populate_jobs.finish
 import pytest
 from populate_jobs import (
     Failure,
@@ -15,13 +18,17 @@ from populate_jobs import (
     complete,
     fail,
     install,
+    probe,
     release,
     reserve,
     retry_errors,
 )
 from populate_jobs.connection import Result
+from populate_jobs.finish import ANSWER_SECONDS
 
+from tests.clock import Clock
 from tests.database.pipeline import ANNA, BERT, Pipeline, reserve_one
+from tests.database.watch import Watched
 from tests.servers.host import PATIENCE
 
 ONCE = RetryPolicy()
@@ -251,6 +258,85 @@ def test_releasing_a_key_that_failed_before_keeps_its_message_and_attempts(pipel
     release(jobs, [reserve_one(jobs)])
     assert pipeline.row(1)["error_message"] == FAILURE.message
     assert pipeline.attempts() == [1]
+
+
+COLLATIONS = ", ".join(f"information_schema.collations AS c{number}" for number in range(6))
+SLOW = {
+    "sleeps": {"mysql": "SLEEP(1000) = 0", "postgresql": "pg_sleep(1000)::text = ''"},
+    "works": {
+        "mysql": f"(SELECT COUNT(*) FROM {COLLATIONS}) > 0",
+        "postgresql": "(SELECT COUNT(*) FROM generate_series(1, 100000000000)) > 0",
+    },
+}
+"""Conditions that take a quarter of an hour or more for each key."""
+
+
+@pytest.fixture(params=SLOW)
+def slow(request: pytest.FixtureRequest, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> Watched:
+    """Three keys to do, of a key_source that takes its time over each of them."""
+    monkeypatch.setattr(populate_jobs.finish, "ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(populate_jobs.finish, "EMPTY_SECONDS", 0.6)
+    pipeline.add(1, 2, 3)
+    pipeline.enqueue(1, 2, 3)
+    document = pipeline.document()
+    key_source = f"SELECT * FROM ({document.key_source}) AS s WHERE {SLOW[request.param][pipeline.server.backend]}"
+    jobs = Watched(pipeline.connect(), replace(document, key_source=key_source))
+    probe(jobs)
+    return jobs
+
+
+def test_a_failure_is_recorded_where_key_source_does_not_say_soon_whether_it_has_the_key(
+    pipeline: Pipeline, slow: Watched
+) -> None:
+    session = slow.connection.id
+    assert fail(slow, reserve_one(slow), FAILURE, ONCE) is Outcome.ERROR
+    assert [row["error_message"] for row in pipeline.rows().values() if row["status"] == "error"] == [FAILURE.message]
+    assert slow.connection.id == session
+    (held,) = reserve(slow, BERT, 1)
+    assert release(slow, [held]) == [Outcome.RELEASED]
+
+
+def test_a_key_that_make_did_not_insert_is_set_aside_where_key_source_does_not_say_soon_whether_it_has_it(
+    pipeline: Pipeline, slow: Watched
+) -> None:
+    held = reserve(slow, ANNA, 3)
+    assert complete(slow, [(reservation, 1.0) for reservation in held]) == [Outcome.EMPTY] * 3
+    assert set(pipeline.statuses().values()) == {"ignore"}
+
+
+def test_a_key_that_left_a_key_source_of_some_seconds_is_not_set_aside(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would not be made when it comes back."""
+    pipeline.enqueue(1, 2)
+    jobs, clock = Watched(pipeline.connect(), pipeline.document()), Clock(1000.0)
+    probe(jobs)
+    monkeypatch.setattr(populate_jobs.finish, "time", clock)
+    jobs.before["in_key_source"] = lambda: clock.go_on(2 * ANSWER_SECONDS)
+    failed, empty = reserve(jobs, ANNA, 2)
+    assert fail(jobs, failed, FAILURE, ONCE) is Outcome.ERROR
+    assert complete(jobs, [(empty, 1.0)]) == [Outcome.VANISHED]
+    assert set(pipeline.statuses().values()) == {"error"}
+
+
+def test_a_key_source_that_did_not_say_it_soon_is_not_asked_for_every_key(pipeline: Pipeline, slow: Watched) -> None:
+    asked: list[None] = []
+    slow.before["in_key_source"] = lambda: asked.append(None)
+    for held in reserve(slow, ANNA, 3):
+        assert fail(slow, held, FAILURE, ONCE) is Outcome.ERROR
+    assert len(asked) == 1
+    slow.unasked_until.clear()
+    pipeline.change(1, status="pending")
+    fail(slow, reserve_one(slow), FAILURE, ONCE)
+    assert len(asked) == 2
+
+
+def test_what_asking_key_source_is_limited_by_limits_nothing_else(pipeline: Pipeline, slow: Watched) -> None:
+    fail(slow, reserve_one(slow), FAILURE, ONCE)
+    pause = {"mysql": "SELECT SLEEP(1) FROM DUAL", "postgresql": "SELECT pg_sleep(1)"}
+    began = time.monotonic()
+    slow.connection.execute(pause[pipeline.server.backend])
+    assert time.monotonic() - began > 0.9
 
 
 class Hanging(JobsTable):

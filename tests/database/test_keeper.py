@@ -13,7 +13,7 @@ from populate_operator.database.lane import Limits
 from populate_operator.database.login import Login
 from populate_operator.spec import Spec, Worker
 
-from tests.database.pipeline import ANNA, Pipeline
+from tests.database.pipeline import ANNA, OURS, Pipeline
 from tests.servers.host import PATIENCE, wait_until
 from tests.unit.hostile import HARM, HostileMySQL, HostilePostgreSQL, silence
 
@@ -38,7 +38,7 @@ class Desk:
 
     def keeper(self, document: ResolveDocument, spec: Spec = SPEC) -> Keeper:
         """One at rest; it was refreshed when this returns."""
-        made = Keeper(self.login, Flight(lambda: None), self._was_told)
+        made = Keeper(self.login, Flight(lambda: None), self._was_told, OURS)
         self.keepers.append(made)
         made.refresh(document, spec)
         made.watch(Watch(document, spec, None, EVERY, EVERY, quiet=True))
@@ -112,6 +112,23 @@ def test_rows_that_somebody_reserves_are_news(pipeline: Pipeline, desk: Desk) ->
     desk.until(lambda: keeper.queue and dict(keeper.queue.held) == {ANNA.host: 1})
     assert desk.news > told
     desk.until(lambda: keeper.tally and keeper.tally.counts == Counts(pending=1, reserved=1))
+
+
+def test_a_key_that_left_the_restriction_is_seen_with_its_worker_and_is_no_news_to_one_at_rest(
+    pipeline: Pipeline, desk: Desk
+) -> None:
+    pipeline.add(1)
+    pipeline.enqueue(1)
+    keeper = desk.keeper(pipeline.document("subject_id > 1"))
+    desk.until(lambda: keeper.refreshed and keeper.queue)
+    desk.until(looked_after(keeper))
+    told = desk.news
+    reserve(pipeline.session(), ANNA, 1)
+    desk.until(lambda: keeper.queue and dict(keeper.queue.outside) == {ANNA.host: 1})
+    assert keeper.queue is not None
+    assert (dict(keeper.queue.held), keeper.queue.holders, desk.news) == ({}, {ANNA.host}, told)
+    assert keeper.tally is not None
+    assert keeper.tally.counts == Counts()
 
 
 def test_errors_are_told_with_their_messages(pipeline: Pipeline, desk: Desk) -> None:

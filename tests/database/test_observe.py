@@ -1,6 +1,6 @@
 """What is to do, being done and wrong, under the restriction."""
 
-from populate_jobs import Counts, Progress, counts, error_groups, held, progress, ready, reserve
+from populate_jobs import Counts, JobsTable, Look, Progress, Sight, counts, error_groups, look, progress, reserve
 
 from tests.database.pipeline import ANNA, BERT, Pipeline
 
@@ -14,6 +14,11 @@ def _one_of_each(pipeline: Pipeline) -> None:
     pipeline.enqueue(20, 21, status="success")
     pipeline.enqueue(22, 23, status="error")
     pipeline.enqueue(24, 25, status="ignore")
+
+
+def _seen(jobs: JobsTable, limit: int = 0) -> Sight:
+    (sight,) = look(jobs.connection, [Look(jobs.document, limit)])
+    return sight
 
 
 def test_counts_tell_pending_from_scheduled_and_every_other_status(pipeline: Pipeline) -> None:
@@ -31,14 +36,14 @@ def test_counts_follow_the_restriction(pipeline: Pipeline) -> None:
 
 def test_an_empty_table_counts_nothing(pipeline: Pipeline) -> None:
     jobs = pipeline.session()
-    assert (counts(jobs), ready(jobs, 5), held(jobs), progress(jobs)) == (Counts(), 0, {}, Progress(0, 0))
+    assert (counts(jobs), _seen(jobs, 5), progress(jobs)) == (Counts(), Sight(0, {}), Progress(0, 0))
     assert error_groups(jobs) == []
 
 
 def test_ready_counts_due_rows_no_further_than_asked(pipeline: Pipeline) -> None:
     _one_of_each(pipeline)
-    assert [ready(pipeline.session(), limit) for limit in (0, 1, 9, 10, 11)] == [0, 1, 9, 10, 10]
-    assert [ready(pipeline.session(EVEN), limit) for limit in (4, 5, 6)] == [4, 5, 5]
+    assert [_seen(pipeline.session(), limit).ready for limit in (0, 1, 9, 10, 11)] == [0, 1, 9, 10, 10]
+    assert [_seen(pipeline.session(EVEN), limit).ready for limit in (4, 5, 6)] == [4, 5, 5]
 
 
 def test_held_counts_reserved_rows_by_host_foreign_ones_too(pipeline: Pipeline) -> None:
@@ -48,13 +53,13 @@ def test_held_counts_reserved_rows_by_host_foreign_ones_too(pipeline: Pipeline) 
     ((foreign,),) = {(row["host"],) for row in pipeline.rows().values() if row["status"] == "reserved"}
     reserve(jobs, ANNA, 2)
     reserve(jobs, BERT, 3)
-    assert held(jobs) == {ANNA.host: 2, BERT.host: 3, foreign: 1}
+    assert _seen(jobs).held == {ANNA.host: 2, BERT.host: 3, foreign: 1}
 
 
 def test_held_follows_the_restriction(pipeline: Pipeline) -> None:
     pipeline.enqueue(*range(6))
     reserve(pipeline.session(), ANNA, 6)
-    assert held(pipeline.session(EVEN)) == {ANNA.host: 3}
+    assert _seen(pipeline.session(EVEN)).held == {ANNA.host: 3}
 
 
 def test_progress_counts_keys_of_key_source_and_those_the_target_has(pipeline: Pipeline) -> None:

@@ -1,5 +1,6 @@
 """Rows whose worker is gone: given back, except what is still held, is done, or is not ours."""
 
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 
@@ -16,8 +17,11 @@ from populate_jobs import (
     recover_unseen,
     reserve,
 )
+from populate_jobs.types import WORKER_MARK
 
 from tests.database.pipeline import ANNA, BERT, Pipeline, reserve_one, seconds, values
+from tests.database.users import user
+from tests.servers.host import wait_until
 
 GONE = 0
 """No server gives a connection this id."""
@@ -98,6 +102,43 @@ def test_what_is_held_by_a_worker_that_the_server_does_not_see_is_given_back(
     pipeline.change(connection_id=GONE)
     assert recover_unseen(jobs, [ANNA.host]) == Recovered(released=3)
     assert recover_unseen(jobs, []) == Recovered()
+
+
+class Telling(JobsTable):
+    """Given this for the list of sessions of a MySQL server, besides our own one; it is not the server's."""
+
+    sessions: Sequence[tuple[str, str]] = ()
+    """Of each the user and the address with the port."""
+
+    def sql(self, statement: str, **parts: str) -> str:
+        listed = " UNION ALL ".join(f"SELECT {GONE}, '{user}', '{host}'" for user, host in self.sessions)
+        own = "SELECT CONNECTION_ID() AS id, 'operator' AS user, 'localhost' AS host"
+        return super().sql(statement, **parts).replace("information_schema.processlist", f"({own} UNION ALL {listed})")
+
+
+@pytest.mark.parametrize(
+    ("at", "listed", "is_seen"),
+    [
+        ("10.0.0.7", "10.0.0.7:52044", True),
+        ("localhost", "localhost", True),
+        ("fd00::7", "fd00::7:52044", True),
+        ("fd00::7:52044", "fd00::7:52044:52044", True),
+        ("fd00::7", "fd00::8:52044", False),
+        ("fd00::7", "fd00::7:8:52044", False),
+        ("10.0.0.7", "10.0.0.70:52044", False),
+    ],
+)
+def test_a_worker_is_known_by_its_address_whatever_that_looks_like(
+    pipeline: Pipeline, jobs: JobsTable, at: str, listed: str, is_seen: bool
+) -> None:
+    if jobs.connection.backend != "mysql":
+        pytest.skip("PostgreSQL knows a worker's sessions by their names")
+    account = jobs.connection.user.partition("@")[0]
+    reserve(jobs, replace(ANNA, user=f"{account}@{at}"), 1)
+    pipeline.change(connection_id=4711)
+    telling = pipeline.session(kind=Telling)
+    telling.sessions = [(account, listed)]
+    assert recover_unseen(telling, [ANNA.host]) == Recovered(released=0 if is_seen else 1)
 
 
 def test_an_earlier_reservation_of_a_key_protects_no_later_one(pipeline: Pipeline, jobs: JobsTable) -> None:
@@ -181,9 +222,44 @@ def test_rows_reserved_by_datajoint_are_not_ours_to_recover(pipeline: Pipeline, 
 
 def test_a_foreign_row_past_its_time_stays_with_a_client_that_is_connected(pipeline: Pipeline, jobs: JobsTable) -> None:
     assert pipeline.jobs.reserve({"subject_id": 0})
-    pipeline.change(0, reserved_time=pipeline.now() - seconds(3700))
-    assert recover_orphans(jobs, 3600, but_hosts_ending=".lab.test") == Recovered()
+    wait_until(lambda: pipeline.now() > pipeline.row(0)["reserved_time"], "a millisecond")
+    assert recover_orphans(jobs, 0, but_hosts_ending=".lab.test") == Recovered()
     assert pipeline.statuses()[0] == "reserved"
+    pipeline.change(0, connection_id=GONE)
+    assert recover_orphans(jobs, 0, but_hosts_ending=".lab.test") == Recovered(released=1)
+
+
+def test_a_session_that_has_the_id_and_began_after_the_row_was_reserved_is_somebody_else_s(
+    pipeline: Pipeline, jobs: JobsTable
+) -> None:
+    """As after a restart of the server, which gives the same ids again; also to who may see little of others'."""
+    before_the_server_began = pipeline.now() - seconds(10 * 365 * 86400)
+    with user(pipeline) as login:
+        for session in (jobs, pipeline.session(login=login)):
+            assert pipeline.jobs.reserve({"subject_id": 0})
+            pipeline.change(0, reserved_time=before_the_server_began, connection_id=jobs.connection.id)
+            assert recover_orphans(session, 3600, but_hosts_ending=".lab.test") == Recovered(released=1)
+
+
+def test_a_session_of_which_little_may_be_seen_is_the_client_s(pipeline: Pipeline) -> None:
+    pipeline.add(0)
+    pipeline.enqueue(0)
+    assert pipeline.jobs.reserve({"subject_id": 0})
+    wait_until(lambda: pipeline.now() > pipeline.row(0)["reserved_time"], "a millisecond")
+    with user(pipeline) as login:
+        fewer = pipeline.session(login=login)
+        # Without the right PROCESS nothing of others' sessions is seen on MySQL and MariaDB.
+        seen = fewer.connection.backend == "postgresql"
+        assert recover_orphans(fewer, 0, but_hosts_ending=".lab.test") == Recovered(released=0 if seen else 1)
+
+
+def test_what_workers_of_other_operators_hold_is_theirs(pipeline: Pipeline, jobs: JobsTable) -> None:
+    assert pipeline.jobs.reserve({"subject_id": 5})
+    for place in ("lab.another-cluster", "laptop.run-0123456789"):
+        reserve(jobs, replace(ANNA, host=f"anna{WORKER_MARK}.{place}"), 1)
+    pipeline.change(reserved_time=pipeline.now() - seconds(3700), connection_id=GONE)
+    assert recover_orphans(jobs, 3600, but_hosts_ending=".lab.test") == Recovered(released=1)
+    assert list(pipeline.statuses().values()).count("reserved") == 2
 
 
 def test_foreign_rows_past_their_time_are_given_back_and_ours_are_not(pipeline: Pipeline, jobs: JobsTable) -> None:

@@ -10,15 +10,15 @@ from populate_jobs import (
     Changes,
     Check,
     Connection,
+    Counts,
+    Holder,
     Look,
     Progress,
     ResolveDocument,
+    Sight,
     check,
-    counts,
-    held,
     look,
     progress,
-    ready,
     refresh,
     reserve,
 )
@@ -27,7 +27,7 @@ from populate_jobs.errors import DatabaseError
 from populate_operator.database.lane import Lane, Limits
 from populate_operator.database.round import MOST, Answer, Round, Seat
 
-from tests.database.pipeline import ANNA, BERT, Pipeline
+from tests.database.pipeline import ANNA, BERT, OURS, Pipeline
 from tests.servers import Server
 
 RESTRICTIONS = ("", "subject_id % 2 = 0", "subject_id IN (3, 4, 9) AND 'a%%' LIKE 'a%%%%'", "subject_id > 1000")
@@ -72,14 +72,36 @@ def _one_of_each(pipeline: Pipeline) -> None:
 def test_a_look_at_many_sees_what_a_look_at_each_sees(pipeline: Pipeline, connection: Connection) -> None:
     _one_of_each(pipeline)
     asked = [Look(pipeline.document(text), limit, fully) for text in RESTRICTIONS for limit, fully in ((3, 1), (99, 0))]
-    for one, seen in zip(asked, look(connection, asked), strict=True):
-        jobs = pipeline.session(_text(pipeline, one.document))
-        assert (seen.ready, dict(seen.held)) == (ready(jobs, one.limit), held(jobs))
-        assert seen.counts == (counts(jobs) if one.fully else None)
+    every = look(connection, asked)
+    assert every == [look(connection, [one])[0] for one in asked]
+    assert (every[1], every[-1]) == (Sight(5, {ANNA.host: 2, BERT.host: 3}), Sight(0, {}))
+    assert every[0].counts == Counts(pending=5, scheduled=4, reserved=5, success=2, error=2, ignore=2)
 
 
-def _text(pipeline: Pipeline, document: ResolveDocument) -> str:
-    return next(text for text in RESTRICTIONS if pipeline.document(text) == document)
+def test_rows_outside_the_restriction_are_told_of_our_hosts_alone(pipeline: Pipeline, connection: Connection) -> None:
+    ours, foreign = Holder("w1.lab.one", 1, "me", ""), Holder("w1.lab.another", 2, "you", "")
+    pipeline.enqueue(*range(8))
+    jobs = pipeline.session()
+    reserve(jobs, ours, 5)
+    reserve(jobs, foreign, 3)
+    document, keys = pipeline.document("subject_id % 2 = 0"), {host: [] for host in (ours.host, foreign.host)}
+    for (key,), row in pipeline.rows().items():
+        keys[row["host"]].append(key)
+    even = {host: sum(key % 2 == 0 for key in those) for host, those in keys.items()}
+    every, none, unrestricted = look(
+        connection, [Look(document, 9, True, ".lab.one"), Look(document, 9), Look(pipeline.document(), 9, True, "one")]
+    )
+    assert every.held == none.held == {host: count for host, count in even.items() if count}
+    assert every.outside == {ours.host: 5 - even[ours.host]}
+    assert every.counts == Counts(reserved=4)
+    assert none.outside == unrestricted.outside == {}
+
+
+def test_a_row_of_which_the_restriction_cannot_say_is_outside_it(pipeline: Pipeline, connection: Connection) -> None:
+    pipeline.enqueue(1)
+    reserve(pipeline.session(), ANNA, 1)
+    document = dataclasses.replace(pipeline.document(), restriction="subject_id > NULL")
+    assert look(connection, [Look(document, 9, ours=OURS)]) == [Sight(0, {}, {ANNA.host: 1})]
 
 
 def test_a_check_tells_what_a_refresh_would_change(pipeline: Pipeline, connection: Connection) -> None:

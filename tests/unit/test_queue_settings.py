@@ -49,7 +49,7 @@ def test_what_a_secret_lacks_is_named(missing: str) -> None:
 
 
 def test_an_empty_environment_names_all_that_is_missing() -> None:
-    with pytest.raises(SettingsError, match="lacks host, user, password"):
+    with pytest.raises(SettingsError, match="the environment lacks DJ_HOST, DJ_USER, DJ_PASS "):
         DatabaseSettings.from_environment({})
 
 

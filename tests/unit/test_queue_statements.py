@@ -10,9 +10,10 @@ from populate_jobs.statements import statements
 DIALECTS = ("mysql", "postgresql")
 ONLY = {
     "mysql": {"describe_binlog", "due_index"},
-    "postgresql": {"index_stage", "analyze_stage", "analyze"},
+    "postgresql": {"index_stage", "analyze_stage", "analyze", "limit_statements"},
 }
 PARTS = {"part", "what", "keys", "fenced", "durations", "hosts", "hashes", "stage", "select", "key_values"}
+PARTS |= {"seconds", "milliseconds"}
 
 
 class _Named(Connection):

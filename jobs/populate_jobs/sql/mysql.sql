@@ -106,7 +106,9 @@ WHERE {fenced}
 SELECT DISTINCT {key} FROM {target} WHERE {keys}
 
 -- name: in_key_source
-SELECT DISTINCT {key} FROM ({key_source}) AS k WHERE {keys}
+-- Not for long: MariaDB is told so by what is a comment to MySQL, and the other way round.
+/*M! SET STATEMENT max_statement_time = {seconds} FOR */
+SELECT /*+ MAX_EXECUTION_TIME({milliseconds}) */ DISTINCT {key} FROM ({key_source}) AS k WHERE {keys}
 
 -- name: unmade
 -- Those that have a row, and not one that says success.
@@ -158,7 +160,8 @@ WHERE status = 'reserved' AND host IN ({hosts}) AND reserved_time < CURRENT_TIME
 
 -- name: held_by_unseen
 -- The same, of rows whose worker is not seen: neither the session that reserved them, nor any of its account from the
--- same address. A user sees its own sessions; behind a proxy that hides even these no row is found.
+-- same address. A user sees its own sessions; behind a proxy that hides even these no row is found. The list has the
+-- port after the last colon of an address, which may have others in it; a local socket has none.
 SELECT {key}, host, pid, connection_id, reserved_time, error_message
 FROM {jobs}
 WHERE status = 'reserved' AND host IN ({hosts})
@@ -166,18 +169,25 @@ WHERE status = 'reserved' AND host IN ({hosts})
   AND CONNECTION_ID() IN (SELECT p.id FROM information_schema.processlist p)
   AND connection_id NOT IN (SELECT p.id FROM information_schema.processlist p)
   AND CAST(user AS BINARY) NOT IN (
-    SELECT CAST(CONCAT(p.user, '@', SUBSTRING_INDEX(p.host, ':', 1)) AS BINARY)
+    SELECT CAST(CONCAT(p.user, '@', SUBSTRING_INDEX(
+      p.host, ':', GREATEST(1, CHAR_LENGTH(p.host) - CHAR_LENGTH(REPLACE(p.host, ':', ''))))) AS BINARY)
     FROM information_schema.processlist p)
 
 -- name: orphaned
--- The fences of rows reserved long ago by hosts that are not ours, whose connection is not seen: without the right
--- PROCESS a user sees only connections of its own.
+-- The fences of rows reserved long ago by hosts that are neither ours nor other operators' workers, and whose
+-- connection is not seen: without the right PROCESS a user sees only connections of its own. An id that is seen is
+-- somebody else's where the server has been started since, for they begin anew. (Each of MySQL and MariaDB takes for a
+-- comment where the other has its uptime.)
 SELECT {key}, host, pid, connection_id, reserved_time, error_message
 FROM {jobs}
 WHERE status = 'reserved' AND {restriction}
   AND reserved_time < CURRENT_TIMESTAMP(3) - INTERVAL %s SECOND
-  AND RIGHT(host, CHAR_LENGTH(%s)) <> %s
-  AND connection_id NOT IN (SELECT id FROM information_schema.processlist)
+  AND RIGHT(host, CHAR_LENGTH(%s)) <> %s AND host NOT LIKE %s
+  AND (connection_id NOT IN (SELECT id FROM information_schema.processlist)
+    OR reserved_time < CURRENT_TIMESTAMP(3) - INTERVAL (
+      SELECT variable_value + 1
+      FROM /*!80000 performance_schema.global_status */ /*M! information_schema.global_status */
+      WHERE variable_name = 'Uptime') SECOND)
 
 -- name: count_attempt
 INSERT INTO {attempts} (jobs_table, key_hash, attempts, last_failed)
@@ -320,21 +330,6 @@ DELETE {jobs} FROM {jobs} FORCE INDEX (PRIMARY) WHERE ({keys}) AND status = 'pen
 -- name: errors
 SELECT {key}, error_message FROM {jobs} WHERE status = 'error' AND {restriction} LIMIT %s
 
--- name: counts
-SELECT status, scheduled_time > CURRENT_TIMESTAMP(3), COUNT(*) FROM {jobs} WHERE {restriction} GROUP BY 1, 2
-
--- name: ready
-SELECT COUNT(*)
-FROM (
-  SELECT 1
-  FROM {jobs}
-  WHERE status = 'pending' AND scheduled_time <= CURRENT_TIMESTAMP(3) AND {restriction}
-  LIMIT %s
-) AS few
-
--- name: held
-SELECT host, COUNT(*) FROM {jobs} WHERE status = 'reserved' AND {restriction} GROUP BY host
-
 -- name: holds_rows
 SELECT EXISTS (SELECT 1 FROM {jobs}) OR EXISTS (SELECT 1 FROM {target})
 
@@ -356,10 +351,12 @@ FROM (
 ) AS few
 
 -- name: part_held
-SELECT {part} AS part, 'held' AS what, CONVERT(host USING utf8mb4) COLLATE utf8mb4_bin AS name, COUNT(*) AS number
-FROM {jobs}
-WHERE status = 'reserved' AND {restriction}
-GROUP BY 3
+-- Rows that do not meet the restriction are told of hosts that end so alone; of none, where that is empty.
+SELECT {part} AS part, CASE WHEN met THEN 'held' ELSE 'outside' END AS what,
+  CONVERT(host USING utf8mb4) COLLATE utf8mb4_bin AS name, COUNT(*) AS number
+FROM (SELECT host, {restriction} AS met FROM {jobs} WHERE status = 'reserved') AS reserved_rows
+WHERE met OR RIGHT(host, CHAR_LENGTH(%s)) = NULLIF(%s, '')
+GROUP BY 2, 3
 
 -- name: part_counts
 SELECT {part} AS part, 'counts' AS what,

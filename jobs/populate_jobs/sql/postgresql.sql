@@ -94,7 +94,12 @@ WHERE {fenced}
 -- name: in_target
 SELECT DISTINCT {key} FROM {target} WHERE {keys}
 
+-- name: limit_statements
+-- Until the transaction ends.
+SELECT set_config('statement_timeout', '{milliseconds}', true)
+
 -- name: in_key_source
+-- Not for long, where limit_statements was before it.
 SELECT DISTINCT {key} FROM ({key_source}) AS k WHERE {keys}
 
 -- name: unmade
@@ -156,13 +161,17 @@ WHERE status = 'reserved' AND host IN ({hosts}) AND "user" = current_user
     SELECT 1 FROM pg_stat_activity s WHERE s.application_name = left('populate-worker ' || {jobs}.host, 63))
 
 -- name: orphaned
--- The fences of rows reserved long ago by hosts that are not ours, whose connection is gone.
+-- The fences of rows reserved long ago by hosts that are neither ours nor other operators' workers, and whose
+-- connection is gone: who has its id may have begun later. Who may not see when that was sees when the server began.
 SELECT {key}, host, pid, connection_id, reserved_time, error_message
 FROM {jobs}
 WHERE status = 'reserved' AND {restriction}
   AND reserved_time < LOCALTIMESTAMP(3) - %s * INTERVAL '1 second'
-  AND right(host, char_length(%s)) <> %s
-  AND connection_id NOT IN (SELECT pid FROM pg_stat_activity WHERE pid IS NOT NULL)
+  AND right(host, char_length(%s)) <> %s AND host NOT LIKE %s
+  AND NOT EXISTS (
+    SELECT 1 FROM pg_stat_activity s
+    WHERE s.pid = {jobs}.connection_id
+      AND COALESCE(s.backend_start, pg_postmaster_start_time()) < {jobs}.reserved_time + INTERVAL '1 second')
 
 -- name: count_attempt
 INSERT INTO {attempts} AS p (jobs_table, key_hash, attempts, last_failed)
@@ -314,21 +323,6 @@ DELETE FROM {jobs} WHERE ({keys}) AND status = 'pending'
 -- name: errors
 SELECT {key}, error_message FROM {jobs} WHERE status = 'error' AND {restriction} LIMIT %s
 
--- name: counts
-SELECT status, scheduled_time > LOCALTIMESTAMP(3), COUNT(*) FROM {jobs} WHERE {restriction} GROUP BY 1, 2
-
--- name: ready
-SELECT COUNT(*)
-FROM (
-  SELECT 1
-  FROM {jobs}
-  WHERE status = 'pending' AND scheduled_time <= LOCALTIMESTAMP(3) AND {restriction}
-  LIMIT %s
-) AS few
-
--- name: held
-SELECT host, COUNT(*) FROM {jobs} WHERE status = 'reserved' AND {restriction} GROUP BY host
-
 -- name: holds_rows
 SELECT EXISTS (SELECT 1 FROM {jobs}) OR EXISTS (SELECT 1 FROM {target})
 
@@ -353,10 +347,12 @@ FROM (
 ) AS few
 
 -- name: part_held
-SELECT {part} AS part, 'held' AS what, CAST(host AS text) AS name, COUNT(*) AS number
-FROM {jobs}
-WHERE status = 'reserved' AND {restriction}
-GROUP BY 3
+-- Rows that do not meet the restriction are told of hosts that end so alone; of none, where that is empty.
+SELECT {part} AS part, CASE WHEN met THEN 'held' ELSE 'outside' END AS what, CAST(host AS text) AS name,
+  COUNT(*) AS number
+FROM (SELECT host, {restriction} AS met FROM {jobs} WHERE status = 'reserved') AS reserved_rows
+WHERE met OR right(host, char_length(%s)) = NULLIF(%s, '')
+GROUP BY 2, 3
 
 -- name: part_counts
 SELECT {part} AS part, 'counts' AS what,

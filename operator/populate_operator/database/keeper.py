@@ -45,11 +45,12 @@ class Watch:
 
 
 class Keeper:
-    def __init__(self, login: Login, flight: Flight, news: Callable[[], None]) -> None:
-        """`news` is called when a look or a check has found what the plan should know of."""
+    def __init__(self, login: Login, flight: Flight, news: Callable[[], None], ours: str) -> None:
+        """`news` is called when a look or a check has found what the plan should know of; our hosts end with `ours`."""
         self.login = login
         self._flight = flight
         self._news = news
+        self._ours = ours
         self._asked = Flight(lambda: None)
         self._look_seat, self._check_seat = Seat(), Seat()
         self._looked_at = self._checked_at = self._look_seconds = 0.0
@@ -124,7 +125,7 @@ class Keeper:
         forced = self._count_due or self.database is not None
         fully = forced or due(next_count(self.tally), now)
         self._count_due = False
-        question = Look(document, look_limit(spec.scaling, rate), fully)
+        question = Look(document, look_limit(spec.scaling, rate), fully, self._ours)
         put = functools.partial(self.login.rounds.looks.put, self._look_seat, question)
         self._asked.start("look", put, functools.partial(self._looked, document, forced), self.failed)
 
@@ -136,8 +137,9 @@ class Keeper:
     def released(self, hosts: Collection[str]) -> None:
         """They hold nothing any more, whatever the last look said."""
         if self.queue is not None:
-            held = {host: rows for host, rows in self.queue.held.items() if host not in hosts}
-            self.queue = Queue(self.queue.ready, held)
+            maps = (self.queue.held, self.queue.outside)
+            held, outside = ({host: rows for host, rows in those.items() if host not in hosts} for those in maps)
+            self.queue = Queue(self.queue.ready, held, outside)
         self.look_at_once(fully=True)
 
     def failed(self, error: BaseException) -> None:
@@ -186,14 +188,20 @@ class Keeper:
         self._news()
 
     def _looked(self, document: ResolveDocument, forced: bool, answer: Answer[Sight]) -> None:
-        seen, before = answer.value, (self.queue, self.tally and self.tally.counts, self.database)
-        self.queue, self.database = Queue(seen.ready, seen.held), None
+        seen, before = answer.value, self._known
+        self.queue, self.database = Queue(seen.ready, seen.held, seen.outside), None
         self._look_seconds = answer.seconds
         if seen.counts is not None:
             self._counted(document, seen.counts, forced, answer)
         quiet = self._watch is not None and self._watch.quiet
-        if not quiet or before != (self.queue, self.tally and self.tally.counts, None):
+        if not quiet or before != self._known:
             self._news()
+
+    @property
+    def _known(self) -> tuple[object, ...]:
+        """What is news where it changes, for one that is at rest: others' keys on the same table are none."""
+        queue = self.queue and (self.queue.ready, self.queue.held)
+        return queue, self.tally and self.tally.counts, self.database
 
     def _counted(self, document: ResolveDocument, counts: Counts, forced: bool, answer: Answer[Sight]) -> None:
         if counts.error and (forced or counts.error != self._grouped):

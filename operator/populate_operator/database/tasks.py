@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 
 import populate_jobs
-from populate_jobs import Connection, ErrorGroup, JobsTable, Recovered, ResolveDocument, RetryPolicy
+from populate_jobs import Connection, ErrorGroup, JobsTable, Look, Recovered, ResolveDocument, RetryPolicy
 
 from populate_operator.plan import Refresh
 from populate_operator.plan.recovery import Recovery
@@ -56,9 +56,9 @@ def recover_unseen(connection: Connection, document: ResolveDocument, hosts: Seq
 
 def recover_ending(connection: Connection, document: ResolveDocument, suffix: str) -> Recovered:
     """Gives back what is held under any host that ends so: for when none of them lives."""
-    jobs = JobsTable(connection, document)
-    hosts = [host for host in populate_jobs.held(jobs) if host.endswith(suffix)]
-    return populate_jobs.recover(jobs, hosts)
+    (seen,) = populate_jobs.look(connection, [Look(document, 0, ours=suffix)])
+    hosts = [host for host in {**seen.held, **seen.outside} if host.endswith(suffix)]
+    return populate_jobs.recover(JobsTable(connection, document), hosts)
 
 
 def recover_orphans(connection: Connection, document: ResolveDocument, older_than: float, ours: str) -> Recovered:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from . import tied
+from populate_jobs import tied
 
 LARGEST_LOG = 10 * 2**20
 """Bytes; what is older is kept in one file beside it, `NAME.1`."""
