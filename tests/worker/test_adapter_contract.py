@@ -116,9 +116,7 @@ def test_postgresql_is_told_to_notice_a_node_that_is_lost(
 ) -> None:
     if server.backend != "postgresql":
         pytest.skip("MySQL and MariaDB have no such setting for a session")
-    for name, value in server.environment().items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(datajoint_adapter, "log_in", lambda settings: None)
+    monkeypatch.setattr(datajoint_adapter, "_log_in", lambda: None)
     monkeypatch.setattr(datajoint_adapter, "import_auto_populated", lambda path: lambda: table)
     datajoint_adapter.AutoPopulated("", {}, ())
     assert table.connection.query("SHOW tcp_keepalives_idle").fetchone()[0] == "30"

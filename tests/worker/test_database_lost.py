@@ -1,11 +1,14 @@
 """The database is away, or one of the worker's two sessions is: no key is lost and none blamed."""
 
+import dataclasses
 import os
 import signal
 
 import pytest
 from populate_jobs import RetryPolicy
 
+from tests.chaos.proxy import Moment, Proxy
+from tests.database.depth import patient, repetitions
 from tests.servers.host import wait_until
 from tests.worker.lab import Lab
 
@@ -43,7 +46,7 @@ def test_a_server_that_is_down_when_the_worker_starts(own_lab: Lab) -> None:
     own_lab.server.stop()
     with own_lab.worker() as worker:
         worker.until_logged("the queue cannot be asked")
-        worker.until_logged("cannot be imported")
+        worker.until_logged("waiting for the database")
         own_lab.server.start()
         own_lab.until_done()
         worker.stop()
@@ -57,7 +60,7 @@ def test_a_runner_that_cannot_come_up_while_the_database_is_away_ends_no_worker(
         own_lab.server.stop()
         (runner,) = worker.runners()
         os.kill(runner, signal.SIGKILL)
-        wait_until(lambda: worker.log.count("cannot be imported") > 6, "more failed starts than a worker bears")
+        wait_until(lambda: worker.log.count("waiting for the database") > 6, "more tries than failed starts are borne")
         own_lab.server.start()
         own_lab.fill("insert", first=2)
         wait_until(lambda: own_lab.made() == [1, 2], "both made")
@@ -78,6 +81,31 @@ def test_a_worker_that_is_stopped_while_the_database_is_away_says_what_it_leaves
         own_lab.until_done()
         successor.stop()
     assert own_lab.made() == [1]
+
+
+@patient
+def test_commits_that_are_cut_off_lose_no_key_and_blame_none(lab: Lab) -> None:
+    commits = repetitions(quick=12, deep=100)
+    lab.fill(*["commit"] * commits)
+    with Proxy(lab.server.host, lab.server.port).running() as proxy:
+        behind = dataclasses.replace(lab.server, host="127.0.0.1", port=proxy.port)
+        with lab.worker(environment=behind.environment(), retry=SOON) as worker:
+            for item in range(1, commits + 1):
+                lab.until_in_make(item)
+                proxy.arm(moment_of(item))
+                lab.let(item)
+                wait_until(lambda: proxy.cuts == item, f"commit {item} cut off")  # noqa: B023
+            lab.until_done()
+            worker.stop()
+    assert lab.made() == list(range(1, commits + 1))
+    assert max(lab.starts().values()) <= 2
+    assert Moment.AFTER not in {moment_of(item) for item in lab.started_again()}, (
+        "what the server has is not made again"
+    )
+
+
+def moment_of(item: int) -> Moment:
+    return list(Moment)[item % len(Moment)]
 
 
 def test_the_runners_session_is_killed_on_the_server(lab: Lab) -> None:

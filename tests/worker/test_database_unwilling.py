@@ -11,6 +11,7 @@ import pymysql
 import pytest
 from populate_jobs import DatabaseSettings, RetryPolicy
 
+from tests.database.depth import repetitions
 from tests.database.users import user
 from tests.servers import Server
 from tests.servers.host import wait_until
@@ -50,6 +51,27 @@ def test_a_server_whose_connections_are_all_taken_for_a_while(own_lab: Lab, logi
             worker.until_logged("(?i)trying again: .*too many connections")
         finishes(own_lab, worker)
     assert set(own_lab.started_again()) <= {21}, "the one whose transaction was lost"
+
+
+def test_a_server_that_has_fewer_connections_than_there_are_supervisors(own_lab: Lab, login: DatabaseSettings) -> None:
+    workers = repetitions(12, 50)
+    own_lab.fill(*["insert"] * 10 * workers)
+    limit_connections(own_lab, login.user, workers - 2)
+    with contextlib.ExitStack() as crew:
+        each = [
+            crew.enter_context(
+                own_lab.worker(host=f"w{number}.lab.test", environment=login.to_environment(), retry=SOON)
+            )
+            for number in range(workers)
+        ]
+        own_lab.until_done()
+        assert [worker.process.poll() for worker in each] == [None] * workers
+        assert any(re.search("too many connections|max_user_connections", worker.log) for worker in each)
+        limit_connections(own_lab, login.user, 3 * workers)
+        for worker in each:
+            worker.stop()
+    assert own_lab.made() == list(range(1, 10 * workers + 1))
+    assert own_lab.started_again() == {}
 
 
 def test_a_password_that_is_changed_before_the_worker_is_told(
@@ -131,6 +153,14 @@ def full(lab: Lab, login: DatabaseSettings, others: dict[str, str]) -> Iterator[
 
         wait_until(all_taken, "no connection left to the worker")
         yield
+
+
+def limit_connections(lab: Lab, name: str, most: int) -> None:
+    statement = {
+        "mysql": "ALTER USER '{}'@'%' WITH MAX_USER_CONNECTIONS {}",
+        "postgresql": "ALTER ROLE {} CONNECTION LIMIT {}",
+    }
+    lab.execute(statement[lab.server.backend].format(name, most))
 
 
 def take_connections(client: Server, taken: contextlib.ExitStack) -> None:

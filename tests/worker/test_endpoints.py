@@ -34,6 +34,22 @@ def test_a_worker_is_alive_while_make_is_busy_and_not_while_its_loop_is_stopped(
         worker.stop()
 
 
+def test_a_worker_is_ready_once_its_code_was_imported_and_stays_so(lab: Lab) -> None:
+    with lab.worker() as worker:
+        wait_until(worker.answers, "the endpoint")
+        assert worker.get("/readyz")[0] == 503
+        wait_until(lambda: worker.get("/readyz")[0] == 200, "ready")
+        worker.stop()
+
+
+def test_a_worker_whose_code_cannot_be_imported_is_alive_and_never_ready(lab: Lab) -> None:
+    with lab.worker(environment={"PIPELINE_BROKEN": "no such library"}) as worker:
+        wait_until(lambda: worker.log.count("cannot be imported") > 1, "two failed starts")
+        assert worker.get("/healthz")[0] == 200
+        assert worker.get("/readyz")[0] == 503
+        assert worker.exit_code() == 4
+
+
 def test_an_unknown_path_is_not_found(lab: Lab) -> None:
     with lab.worker() as worker:
         wait_until(worker.answers, "the endpoint")

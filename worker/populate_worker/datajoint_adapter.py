@@ -14,11 +14,13 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+import datajoint as dj
 from datajoint.errors import LostConnectionError
 from datajoint.jobs import _get_job_version
-from populate_jobs import DatabaseSettings, Failure
+from populate_jobs import DatabaseSettings, Failure, connect
+from populate_jobs.errors import DatabaseUnreachable, PopulateError
 
-from . import failures
+from . import failures, waiting
 from .messages import LOGIN_FOLDER
 from .resolving.locate import import_auto_populated
 from .resolving.login import log_in
@@ -35,8 +37,8 @@ class AutoPopulated:
     """A Computed or Imported table of the lab's, connected."""
 
     def __init__(self, path: str, make_kwargs: Mapping[str, Any], uuid_attributes: Collection[str]) -> None:
-        """Imports the class; raises whatever that raises."""
-        log_in(DatabaseSettings.from_environment(os.environ))
+        """Imports the class; raises whatever that raises. Waits for a server that takes no connection now."""
+        waiting.until(_log_in, _is_unreachable)
         self._table = import_auto_populated(path)()
         self._connection = self._table.connection
         self._make_kwargs = dict(make_kwargs)
@@ -77,8 +79,8 @@ class AutoPopulated:
 
     def _read_login_anew(self) -> None:
         """DataJoint connects again as it did first; a mounted Secret may have changed since."""
-        if folder := os.environ.get(LOGIN_FOLDER):
-            now = DatabaseSettings.from_folder(Path(folder))
+        if LOGIN_FOLDER in os.environ:
+            now = _login()
             self._connection.conn_info |= {
                 "host": now.host, "port": now.port, "user": now.user, "passwd": now.password
             }  # fmt: skip
@@ -93,6 +95,26 @@ class AutoPopulated:
 
     def _typed(self, key: Mapping[str, Any]) -> dict[str, Any]:
         return {name: _as_uuid(value) if name in self._uuid_attributes else value for name, value in key.items()}
+
+
+def _log_in() -> None:
+    """Before the lab's code is imported: what it does without a connection says nothing of it."""
+    log_in(DatabaseSettings.from_environment(os.environ))
+    dj.conn()
+
+
+def _is_unreachable() -> bool:
+    try:
+        connect(_login(), name="populate-worker runner").close()
+    except PopulateError as error:
+        return isinstance(error, DatabaseUnreachable)
+    return False
+
+
+def _login() -> DatabaseSettings:
+    """As it is now."""
+    folder = os.environ.get(LOGIN_FOLDER)
+    return DatabaseSettings.from_folder(Path(folder)) if folder else DatabaseSettings.from_environment(os.environ)
 
 
 class _Clock:

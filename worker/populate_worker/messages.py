@@ -1,15 +1,18 @@
 """What passes between a supervisor and one of its runners, one packet a message.
 
-The socket is of the kind SOCK_SEQPACKET: the kernel keeps packets whole and gives each to exactly one reader. The
-supervisor keeps a descriptor of the runner's end and so can take back what the runner has not read yet, however deep
-in a make the runner is. A packet that the runner has read is a key that it starts.
+The socket is of the kind SOCK_SEQPACKET, or SOCK_DGRAM where there is no such: the kernel keeps packets whole and in
+order, and gives each to exactly one reader. The supervisor keeps a descriptor of the runner's end and so can take back
+what the runner has not read yet, however deep in a make the runner is. A packet that the runner has read is a key that
+it starts.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import pickle  # nosec B403
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
@@ -20,6 +23,8 @@ LOGIN_FOLDER = "POPULATE_DATABASE_FOLDER"
 
 LONGEST = 192 * 1024
 """Bytes in a packet; a Unix socket's default buffer holds one such."""
+
+FULL_SECONDS = 0.01
 
 
 class Begin(NamedTuple):
@@ -88,7 +93,19 @@ class Channel:
 
     def send(self, message: Message) -> None:
         """Raises OSError where the other side is gone."""
-        self._socket.send(pickle.dumps(message))
+        packet = pickle.dumps(message)
+        while not self._sent(packet):
+            time.sleep(FULL_SECONDS)
+
+    def _sent(self, packet: bytes) -> bool:
+        """On macOS a full socket is an error also for who would wait."""
+        try:
+            self._socket.send(packet)
+        except OSError as error:
+            if error.errno != errno.ENOBUFS or not self._socket.getblocking():
+                raise
+            return False
+        return True
 
     def receive(self, *, wait: bool) -> Message | None:
         """The next message, or None where there is none yet; raises EOFError where the other side is gone."""
@@ -115,7 +132,14 @@ class Channel:
 
 def pair() -> tuple[socket.socket, socket.socket]:
     """The supervisor's end and the runner's."""
-    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    try:
+        return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    except OSError:  # macOS has none
+        ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    for end in ends:
+        for buffer in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+            end.setsockopt(socket.SOL_SOCKET, buffer, 2 * LONGEST)
+    return ends
 
 
 def describe(key: Mapping[str, Any], longest: int = 200) -> str:

@@ -1,7 +1,8 @@
 """The process that runs the lab's code: imports the class once, then makes the keys that its supervisor sends.
 
-`python -m populate_worker.runner FD`: FD is its end of a socket (see messages). It leads a session of its own, so that
-Ctrl-C and SIGTERM reach the supervisor alone, and dies with its supervisor.
+`python -m populate_worker.runner FD LIFELINE`: FD is its end of a socket (see messages), LIFELINE of a pipe that is
+open while its supervisor lives. It leads a session of its own, so that Ctrl-C and SIGTERM reach the supervisor alone,
+and dies with its supervisor.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from populate_worker import failures
+from populate_jobs import tied
+
+from populate_worker import failures, waiting
 from populate_worker.messages import Begin, Broken, Channel, Ended, Make, Message, Ready, Report, describe
 
 if TYPE_CHECKING:
@@ -26,9 +29,6 @@ PR_SET_PDEATHSIG = 1
 
 LONG_IDLE_SECONDS = 10.0
 """After so long the connection is looked at before the next key, which else would be the one to find it gone."""
-
-RECONNECT_SECONDS = (0.1, 5.0)
-"""First and longest pause between two tries."""
 
 
 class Terminated(SystemExit):
@@ -107,18 +107,11 @@ class Runner:
 
     def _restore(self) -> None:
         """Comes back with a connection that works, however long that takes."""
-        pause, longest = RECONNECT_SECONDS
-        while True:
-            try:
-                return self._table.restore()
-            except Exception as error:  # noqa: BLE001 whatever the driver raises
-                print(f"waiting for the database: {error}", file=sys.stderr)
-                time.sleep(pause)
-                pause = min(longest, 2 * pause)
+        waiting.until(self._table.restore)
 
 
 def main(arguments: list[str]) -> int:
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    _die_with_supervisor(int(arguments[1]))
     signal.signal(signal.SIGTERM, _terminate)
     faulthandler.enable()
     channel = Channel(socket.socket(fileno=int(arguments[0])))
@@ -136,6 +129,15 @@ def main(arguments: list[str]) -> int:
     except Terminated:
         return 1
     return 0
+
+
+def _die_with_supervisor(lifeline: int) -> None:
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    if prctl:
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    else:  # Linux alone has it
+        tied.guard(lifeline, signal.SIGKILL)
+    os.close(lifeline)
 
 
 def _table(begin: Begin, channel: Channel) -> AutoPopulated | None:

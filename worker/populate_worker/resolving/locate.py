@@ -7,12 +7,15 @@ import importlib
 import importlib.util
 import inspect
 import pkgutil
+import sys
 from types import ModuleType
 from typing import Any
 
 import datajoint as dj
+import pymysql
 from datajoint.errors import AccessError, LostConnectionError
-from populate_jobs.errors import ResolveRefused
+from populate_jobs import mysql
+from populate_jobs.errors import DatabaseUnreachable, ResolveRefused
 
 from .refusals import end_of_traceback
 
@@ -26,7 +29,9 @@ def import_auto_populated(path: str) -> type[Any]:
         raise ResolveRefused("NotAutoPopulated", _tier_message(path, found))
     if not _has_make(found):
         raise ResolveRefused(
-            "MakeMissing", f"{path} has no make method: name the class that defines it, not a virtual module's copy"
+            "MakeMissing",
+            f"{path} has no make method: define make(self, key) in it, or where it is a virtual module's copy name the "
+            f"class that defines it",
         )
     return _activated(path, found)
 
@@ -101,10 +106,19 @@ def database_reason(error: BaseException | None) -> str | None:
     while error is not None:
         if isinstance(error, AccessError):
             return "MissingGrant"
-        if isinstance(error, LostConnectionError):
+        if isinstance(error, LostConnectionError) or _is_unreachable(error):
             return "DatabaseUnreachable"
         error = error.__cause__ or error.__context__
     return None
+
+
+def _is_unreachable(error: BaseException) -> bool:
+    """Of the drivers' own errors, which come through where DataJoint opens a session."""
+    if isinstance(error, pymysql.err.OperationalError):
+        return isinstance(mysql.translate(error), DatabaseUnreachable)
+    psycopg2 = sys.modules.get("psycopg2")
+    operational = psycopg2 is not None and isinstance(error, psycopg2.OperationalError)
+    return operational and "authentication failed" not in str(error)
 
 
 def near(name: str, names: list[str]) -> str:
@@ -136,7 +150,8 @@ def _auto_populated_in(parent: Any) -> list[str]:
 def _no_module(name: str, names: list[str]) -> str:
     return (
         f"there is no module {name}{near(name.rpartition('.')[2], names)}: "
-        f"install it in the worker image, or set PYTHONPATH to where it is"
+        f"install it in the worker's image (on one machine: in this environment, or have it beside the manifest), "
+        f"or set PYTHONPATH to where it is"
     )
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import traceback
+from pathlib import Path
+from types import TracebackType
 
 from populate_jobs.errors import PopulateError, ResolveRefused, SettingsError
 
 TRACEBACK_LINES = 20
+_IMPORTING = (str(Path(__file__).parents[1]), str(Path(importlib.__file__).parent), "<frozen importlib")
+"""How the names of files begin in which the lab's code is imported: our own, and Python's."""
 
 
 def as_refusal(error: PopulateError) -> ResolveRefused:
@@ -17,8 +22,17 @@ def as_refusal(error: PopulateError) -> ResolveRefused:
 
 
 def end_of_traceback(error: BaseException) -> str:
-    lines = "".join(traceback.format_exception(type(error), error, error.__traceback__)).splitlines()
+    """From where the lab's code begins; a module that Python cannot read has no frame of its own."""
+    theirs = _beyond_the_import(error.__traceback__)
+    begin = theirs if theirs or isinstance(error, SyntaxError) else error.__traceback__
+    lines = "".join(traceback.format_exception(type(error), error, begin)).splitlines()
     return "\n".join(lines[-TRACEBACK_LINES:])
+
+
+def _beyond_the_import(frames: TracebackType | None) -> TracebackType | None:
+    while frames and frames.tb_frame.f_code.co_filename.startswith(_IMPORTING):
+        frames = frames.tb_next
+    return frames
 
 
 _REASONS: dict[type[PopulateError], str] = {SettingsError: "DatabaseSettingsInvalid"}

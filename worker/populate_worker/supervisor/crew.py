@@ -83,12 +83,22 @@ class Crew:
 
     def reap(self, now: float) -> None:
         """Takes leave of processes that have ended; as process 1 of a container, of others' orphans too."""
-        while (ended := _ended_child()) is not None:
+        while (ended := self._ended_child()) is not None:
             runner = self._runners.pop(ended, None)
             if runner is None:
                 os.waitpid(ended, 0)
             else:
                 self._take_leave(runner, now)
+
+    def _ended_child(self) -> int | None:
+        """A child that has ended and, where the system can tell, is not reaped yet, so that its number is its own."""
+        if not hasattr(os, "waitid"):  # macOS before Python 3.13, and process 1 of no container
+            return next((pid for pid, runner in self._runners.items() if runner.has_ended()), None)
+        try:
+            found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return None
+        return found.si_pid if found else None
 
     def _start(self, assignment: Assignment) -> None:
         runner = RunnerProcess(assignment, self._environment())
@@ -115,12 +125,3 @@ class Crew:
             self.failed_starts += 1
             self._next_start = now + restarts.pause(self.failed_starts)
         self._ended(runner, exit_code)
-
-
-def _ended_child() -> int | None:
-    """A child that has ended and is not reaped yet, so that its number is still its own."""
-    try:
-        found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return None
-    return found.si_pid if found else None

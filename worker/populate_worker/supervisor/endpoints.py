@@ -1,9 +1,9 @@
-"""/healthz, /metrics and /look over HTTP, on a thread of their own."""
+"""/healthz, /readyz, /metrics and /look over HTTP, on a thread of their own."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -16,10 +16,14 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(
-        self, address: Address, alive: Callable[[], bool], metrics: Callable[[], bytes], look: Callable[[], None]
+        self,
+        address: Address,
+        health: Mapping[str, Callable[[], bool]],
+        metrics: Callable[[], bytes],
+        look: Callable[[], None],
     ) -> None:
         super().__init__(address, _Handler)
-        self.alive = alive
+        self.health = health
         self.metrics = metrics
         self.look = look
 
@@ -29,13 +33,13 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
-        if self.path == "/healthz":
-            status = HTTPStatus.OK if self.server.alive() else HTTPStatus.SERVICE_UNAVAILABLE
+        if (well := self.server.health.get(self.path)) is not None:
+            status = HTTPStatus.OK if well() else HTTPStatus.SERVICE_UNAVAILABLE
             self._answer(status, TEXT, f"{status.phrase}\n".encode())
         elif self.path == "/metrics":
             self._answer(HTTPStatus.OK, METRICS_TYPE, self.server.metrics())
         else:
-            self._answer(HTTPStatus.NOT_FOUND, TEXT, b"/healthz or /metrics\n")
+            self._answer(HTTPStatus.NOT_FOUND, TEXT, b"/healthz, /readyz or /metrics\n")
 
     def do_POST(self) -> None:
         if self.path == "/look":
@@ -56,12 +60,16 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def serve(
-    address: Address, alive: Callable[[], bool], metrics: Callable[[], bytes], look: Callable[[], None]
+    address: Address,
+    alive: Callable[[], bool],
+    ready: Callable[[], bool],
+    metrics: Callable[[], bytes],
+    look: Callable[[], None],
 ) -> ThreadingHTTPServer:
     """Serves until its shutdown(); raises OSError where the address cannot be had.
 
     `look` is called, on another thread, when somebody says by POST that there are keys.
     """
-    server = _Server(address, alive, metrics, look)
+    server = _Server(address, {"/healthz": alive, "/readyz": lambda: alive() and ready()}, metrics, look)
     threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
     return server

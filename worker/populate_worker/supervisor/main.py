@@ -95,8 +95,10 @@ def _served(options: Options, loop: Loop, supervisor: Supervisor) -> Iterator[No
     if options.http is None:
         yield
         return
-    look = loop.bell(supervisor.hurry)
-    server = endpoints.serve(options.http, lambda: _idle(loop) < STALLED_SECONDS, supervisor.metrics.text, look)
+    look, metrics = loop.bell(supervisor.hurry), supervisor.metrics.text
+    server = endpoints.serve(
+        options.http, lambda: _idle(loop) < STALLED_SECONDS, lambda: supervisor.was_ready, metrics, look
+    )
     try:
         yield
     finally:

@@ -31,7 +31,7 @@ Then = Callable[[Any], None]
 
 @dataclass(frozen=True)
 class _Request:
-    work: Work
+    work: Work | None
     then: Then
     insist: bool
 
@@ -53,6 +53,10 @@ class QueueThread:
 
     def submit(self, work: Work, then: Then, *, insist: bool) -> None:
         self._requests.put(_Request(work, then, insist))
+
+    def let_go(self) -> None:
+        """Closes the connection; the next request opens another."""
+        self._requests.put(_Request(None, lambda _: None, insist=False))
 
     def fileno(self) -> int:
         """Readable when answers() has something."""
@@ -77,6 +81,8 @@ class QueueThread:
         self._disconnect()
 
     def _answer(self, request: _Request) -> Any:
+        if request.work is None:
+            return self._disconnect()
         pause = FIRST_PAUSE_SECONDS
         while True:
             try:

@@ -20,6 +20,9 @@ from .output import Tagger, new_marker
 
 OUTPUT_CHUNK = 64 * 1024
 
+_HAS_ENDED = (ProcessLookupError, PermissionError)
+"""The latter is what macOS says of a process that has ended and is not reaped yet."""
+
 
 @dataclass(frozen=True)
 class Running:
@@ -50,8 +53,10 @@ class RunnerProcess:
         self.channel, self._unread = Channel(ours), Channel(theirs)
         self.output, write_end = os.pipe()
         os.set_blocking(self.output, False)
-        self._process = _spawn(theirs.fileno(), write_end, environment)
+        lifeline, self._lifeline = os.pipe()
+        self._process = _spawn((theirs.fileno(), lifeline), write_end, environment)
         os.close(write_end)
+        os.close(lifeline)
         marker = new_marker()
         self._tagger = Tagger(marker, f"runner {self.pid}")
         self.channel.send(_begin(assignment, marker))
@@ -93,6 +98,9 @@ class RunnerProcess:
     def messages(self) -> Iterator[Message]:
         return self.channel.waiting()
 
+    def has_ended(self) -> bool:
+        return self._process.poll() is not None
+
     def lines(self) -> Iterator[str]:
         """Lines of output that are there, a chunk at most."""
         with contextlib.suppress(BlockingIOError):
@@ -106,12 +114,12 @@ class RunnerProcess:
         yield from self._tagger.end()
 
     def signal(self, number: int) -> None:
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(*_HAS_ENDED):
             os.kill(self.pid, number)
 
     def kill(self) -> None:
         """With all that it started and that stayed in its session."""
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(*_HAS_ENDED):
             os.killpg(self.pid, signal.SIGKILL)
 
     def bury(self) -> int:
@@ -123,15 +131,16 @@ class RunnerProcess:
         self.channel.close()
         self._unread.close()
         os.close(self.output)
+        os.close(self._lifeline)
 
 
-def _spawn(socket_end: int, output: int, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def _spawn(ends: tuple[int, int], output: int, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "populate_worker.runner", str(socket_end)],
+        [sys.executable, "-m", "populate_worker.runner", *map(str, ends)],
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=output,
-        pass_fds=[socket_end],
+        pass_fds=ends,
         env=dict(environment),
         start_new_session=True,
     )

@@ -20,6 +20,7 @@ from .crew import Crew
 from .drain import Stage, Stop
 from .fate import Circumstances, Fate
 from .hand import Hand
+from .letting_go import LettingGo
 from .loop import Loop, Wait
 from .metrics import Metrics
 from .postponed import Postponed
@@ -50,6 +51,8 @@ class Supervisor:
         write: Callable[[str], None],
     ) -> None:
         self.exit_code = ExitCode.DONE
+        self.was_ready = False
+        """Whether a runner has ever come up: until then nothing says that one can."""
         self.metrics = Metrics()
         self._file = file
         self._assignment = file.read()
@@ -58,6 +61,7 @@ class Supervisor:
         self._rest_since: float | None = None
         self._alone_at = self._next_file_look = time.monotonic()
         self._next_ending: float | None = None
+        self._letting_go = LettingGo()
         self._queue = QueueThread(connect, self._assignment.document)
         self._crew = Crew(loop, environment, self._report, self._ended, write)
         self._hand = Hand(self._crew)
@@ -98,6 +102,8 @@ class Supervisor:
             if self._stop.since is not None:
                 return None
             self._take_over()
+        if self._letting_go.is_due(now, is_of_use=self._needs_connection):
+            self._queue.let_go()
         return Wait(self._next_call(now), self._hand.rest() if stage is Stage.WORK else 0.0)
 
     # What is to be done.
@@ -115,6 +121,11 @@ class Supervisor:
         alone = not len(self._hand) and not self._settlement.finished
         self._alone_at = now if alone else self._alone_at
         self._supply.look(self._wanted(now), alone=alone, now=now)
+
+    @property
+    def _needs_connection(self) -> bool:
+        makes = self._crew.working() or any(runner.running for runner in self._crew)
+        return bool(makes or self._supply.asking or self._settlement.open)
 
     def _wanted(self, now: float) -> int:
         enough = self._settlement.open > MOST_UNSETTLED or self._hand.pace.runs_dry(now - self._alone_at)
@@ -147,7 +158,7 @@ class Supervisor:
         return True
 
     def _next_call(self, now: float) -> float:
-        calls = [self._next_file_look, self._settlement.flush_at, self._next_ending]
+        calls = [self._next_file_look, self._settlement.flush_at, self._next_ending, self._letting_go.at]
         calls += [limit for _, limit in self._time_limits()]
         if self._supply.strays or self._wanted(now):
             calls.append(self._supply.next_look if not self._supply.asking else None)
@@ -218,7 +229,8 @@ class Supervisor:
     def _report(self, runner: RunnerProcess, message: Message) -> None:
         match message:
             case Ready():
-                runner.ready, self._supply.version = True, message.version
+                runner.ready = self.was_ready = True
+                self._supply.version = message.version
             case Broken():
                 log.error("%s cannot be imported:\n%s", self._assignment.document.table, message.failure.stack)
             case Report():
