@@ -63,6 +63,7 @@ def tell(metrics: Metrics, owner: Owner) -> None:
     metrics.database(owner[0], "datajoint", True)
     metrics.planned(owner, STATUS)
     metrics.refreshed(owner, Refresh(now, now, 5, Progress(9, 4), Counts(), 0.25))
+    metrics.resolved(owner)
     metrics.not_resolved(owner, ResolveRefused("ImportFailed", "no module cardio"))
     metrics.wrote_status(owner)
 

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from populate_jobs.types import WORKER_MARK
 from populate_operator.database.flight import Flight
 from populate_operator.kube import crew
 from populate_operator.kube.crew import Crew
@@ -120,6 +121,14 @@ def test_a_fallen_worker_is_dead_although_its_pod_lives(clock: Clock) -> None:
     assert not stage.lives
     clock.now += 7
     assert stage.confirmed() == Recovery((HOST,), "OOMKilled", {HOST: 100.0})
+
+
+def test_a_worker_that_an_earlier_operator_started_under_another_name_is_known_by_its_pod(clock: Clock) -> None:
+    stage, hosts = Stage(), {HOST, "a" + WORKER_MARK + OURS}
+    stage.sees(RUNNING)
+    assert stage.crew.alive(hosts) == hosts
+    confirmed = asyncio.run(stage.crew.confirmed(Recovery((*hosts,))))
+    assert confirmed.hosts == ()
 
 
 def test_what_is_running_again_when_it_is_asked_for_keeps_its_rows() -> None:

@@ -124,3 +124,60 @@ def test_another_errand_does_not_wait_for_one_that_fails(clock: Clock) -> None:
         assert (failing.made, fine.made) == (1, 1)
 
     runs(scenario)
+
+
+async def fails(
+    errands: Errands, flight: Flight, clock: Clock, error: Exception, times: int, name: str = "ask"
+) -> None:
+    for _ in range(times):
+        errands.run(name, Requests(failures=1, error=error))
+        await landed(flight, name)
+        clock.now += 30
+
+
+WEBHOOK = ClusterError('failed calling webhook "judge"', status=500)
+
+
+def test_what_the_api_server_refuses_again_and_again_is_said_until_it_is_done(clock: Clock) -> None:
+    async def scenario(errands: Errands, flight: Flight) -> None:
+        await fails(errands, flight, clock, WEBHOOK, 2)
+        assert errands.problem("assign", "ask") is None
+        await fails(errands, flight, clock, WEBHOOK, 1)
+        found = errands.problem("assign", "ask")
+        assert found is not None
+        assert (found.reason, found.message, found.lasting) == ("RequestFailed", str(WEBHOOK), False)
+        assert errands.problem("assign") is None
+        clock.now += 60
+        assert errands.problem("ask") is None
+        errands.run("ask", Requests())
+        await landed(flight, "ask")
+        assert errands.problem("ask") is None
+
+    runs(scenario)
+
+
+@pytest.mark.parametrize("error", [ClusterError("no answer"), ClusterError("busy", status=429), OSError("no")], ids=str)
+def test_an_api_server_that_does_not_answer_is_no_problem_of_the_populatejob(clock: Clock, error: Exception) -> None:
+    async def scenario(errands: Errands, flight: Flight) -> None:
+        await fails(errands, flight, clock, error, 9)
+        assert errands.problem("ask") is None
+
+    runs(scenario)
+
+
+def test_each_trouble_is_warned_of_once(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario(errands: Errands, flight: Flight) -> None:
+        await fails(errands, flight, clock, WEBHOOK, 9)
+
+    with caplog.at_level("WARNING"):
+        runs(scenario)
+    assert [record.getMessage() for record in caplog.records] == [f"ask: {WEBHOOK}"]
+
+
+def test_names_that_never_come_again_are_forgotten(clock: Clock) -> None:
+    async def scenario(errands: Errands, flight: Flight) -> None:
+        for number in range(1000):
+            await fails(errands, flight, clock, OSError("no"), 1, f"rouse pod-{number}")
+        assert len(errands._failures) < 30
+
+    runs(scenario)

@@ -12,6 +12,7 @@ from populate_operator.database.flight import Flight
 from populate_operator.kube import lost
 from populate_operator.kube.errands import Errands
 from populate_operator.kube.lost import ASK_EVERY, MARGIN_SECONDS, NAME, Lost
+from populate_operator.plan import Queue
 
 from tests.clock import Clock
 from tests.unit.kube import pod
@@ -62,12 +63,16 @@ class ToyCrew:
         self.pods = those
 
 
+OUTSIDE = "d" + ToyCrew.ours
+"""Holds a key that an edited restriction has left out."""
+
+
 class ToyKeeper:
     """Counts the tasks it is given, and answers each with this; it is no database."""
 
     def __init__(self, answer: Recovered, *held: str) -> None:
-        self.queue = self.login = self.observe = self
-        self.held = dict.fromkeys(held, 1)
+        self.login = self.observe = self
+        self.queue = Queue(0, dict.fromkeys(held, 1), {OUTSIDE: 1})
         self.asked: list[list[str]] = []
         self._answer = answer
 
@@ -92,13 +97,13 @@ def test_the_database_is_asked_about_lost_workers_that_hold_keys_and_not_all_the
         flight, released = Flight(lambda: None), list[str]()
         watch, keeper = Lost(Errands(flight)), ToyKeeper(answer, "a" + ToyCrew.ours, "c" + ToyCrew.ours, "workstation")
         for _ in range(int(GRACE + MARGIN_SECONDS + ASK_EVERY) + 5):
-            crew = ToyCrew(leaving("a"), leaving("b"), pod("c"))
+            crew = ToyCrew(leaving("a"), leaving("b"), pod("c"), leaving("d"))
             watch.give_back(cast(Any, crew), cast(Any, keeper), cast(Any, None), released.append)
             while flight.is_out(NAME):
                 await asyncio.sleep(0)
                 flight.collect()
             clock.now += 1
-        assert keeper.asked == [["a" + ToyCrew.ours]] * 2
-        assert released == ["a" + ToyCrew.ours] * told
+        assert keeper.asked == [["a" + ToyCrew.ours, OUTSIDE]] * 2
+        assert released == [f"a{ToyCrew.ours}, {OUTSIDE}"] * told
 
     asyncio.run(scenario())

@@ -1,4 +1,4 @@
-"""What the operator asks of the cluster, whole, in golden/: a changed line there rolls every worker of every user."""
+"""What the operator asks of the cluster, whole, in golden/: what changes there holds from the next edit on."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 import yaml
+from populate_operator.kube.manifests import worker as workers
 from populate_operator.kube.manifests.assignment import Answer, assignment, read
 from populate_operator.kube.manifests.merge import merged
 from populate_operator.kube.manifests.names import APPLIED, resolve_name
 from populate_operator.kube.manifests.resolve import resolve_job
-from populate_operator.kube.manifests.worker import deployment
+from populate_operator.kube.manifests.worker import deployment, of_size
 
+from tests.documentation.blocks import ROOT, blocks
 from tests.unit.kube import job, resource
 from tests.unit.planning import DOCUMENT, NOW, after
 
@@ -42,6 +44,13 @@ GPU = {
 
 def of_deployment(**spec: Any) -> dict[str, Any]:
     return deployment(job(**spec), resource(**spec), "1a2b3c4d", 3)
+
+
+@pytest.mark.parametrize(("replicas", "unavailable"), [(0, 1), (1, 1), (3, 1), (4, 1), (7, 1), (8, 2), (100, 25)])
+def test_a_roll_may_take_a_quarter_of_the_workers_and_one_at_least(replicas: int, unavailable: int) -> None:
+    """Else one that has the only GPU would never make room for the next."""
+    rolling = of_size(of_deployment(), replicas)["spec"]["strategy"]["rollingUpdate"]
+    assert rolling == {"maxSurge": "25%", "maxUnavailable": unavailable}
 
 
 def worker_of(made: dict[str, Any]) -> dict[str, Any]:
@@ -85,12 +94,50 @@ def test_an_edit_outside_the_pod_template_rolls_no_pod(spec: dict[str, Any]) -> 
         {"worker": {"image": "registry.example/cardio:1.5"}},
         {"worker": {"drainSeconds": 300}},
         {"worker": {"template": GPU}},
+        {"worker": {"template": {"metadata": {"labels": {"cost": "a"}}}}},
         {"database": {"secretRef": {"name": "other"}}},
     ],
 )
 def test_an_edit_of_the_pod_template_is_applied(spec: dict[str, Any]) -> None:
     edited, plain = (made["metadata"]["annotations"] for made in (of_deployment(**spec), of_deployment()))
     assert edited[APPLIED] != plain[APPLIED]
+
+
+def test_what_an_operator_makes_otherwise_replaces_no_worker_unless_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = of_deployment()
+    monkeypatch.setattr(workers, "PORT", 9090)
+    later = of_deployment()
+    monkeypatch.setattr(workers, "EDITION", workers.EDITION + 1)
+    told = of_deployment()
+    assert before["spec"]["template"] != later["spec"]["template"]
+    assert applied(before) == applied(later) != applied(told)
+
+
+def applied(deployment: dict[str, Any]) -> str:
+    return str(deployment["metadata"]["annotations"][APPLIED])
+
+
+def told_on_the_page_about_images() -> list[dict[str, Any]]:
+    """What pods are made of the parts of a manifest there: of none, then of each in turn."""
+    page = ROOT / "docs" / "how-to" / "own-image.md"
+    specs = [yaml.safe_load(block.text)["spec"] for block in blocks(page) if block.kind == "yaml"]
+    return [made["spec"]["template"]["spec"] for made in (of_deployment(**spec) for spec in ({}, *specs))]
+
+
+def test_a_pod_may_do_what_the_page_about_images_says() -> None:
+    plain, with_folders, as_another, as_it_is = told_on_the_page_about_images()
+    worker, more, _, unlocked = (pod["containers"][0] for pod in (plain, with_folders, as_another, as_it_is))
+    assert {"name": "HOME", "value": "/tmp"} in worker["env"]
+    writable = {mount["mountPath"] for mount in worker["volumeMounts"] if not mount["mountPath"].startswith("/etc/")}
+    assert writable == {"/tmp"}
+    added = {mount["mountPath"] for mount in more["volumeMounts"]} - {
+        mount["mountPath"] for mount in worker["volumeMounts"]
+    }
+    assert added == {"/opt/tracking/cache", "/dev/shm"}
+    assert plain["securityContext"]["runAsNonRoot"]
+    assert as_another["securityContext"] == {**plain["securityContext"], "runAsUser": 65532}
+    assert as_it_is["securityContext"] == {**plain["securityContext"], "runAsNonRoot": False}
+    assert unlocked["securityContext"] == {**worker["securityContext"], "readOnlyRootFilesystem": False}
 
 
 def test_the_grace_period_lets_running_keys_end() -> None:
@@ -101,6 +148,16 @@ def test_the_grace_period_lets_running_keys_end() -> None:
 def test_resolve_runs_without_the_users_other_containers_which_would_keep_it_from_ending() -> None:
     made = resolve_job(job(worker={"template": GPU}), resource(), "q-1")
     assert [container["name"] for container in made["spec"]["template"]["spec"]["containers"]] == ["worker"]
+
+
+def test_resolve_has_the_workers_nodes_and_not_their_wish_for_other_company() -> None:
+    nodes: dict[str, Any] = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": []}}
+    spread = [{"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}]
+    apart: dict[str, Any] = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": []}}
+    for affinity, kept in ({"nodeAffinity": nodes, **apart}, {"nodeAffinity": nodes}), (apart, None), (None, None):
+        template = {"spec": {"affinity": affinity, "topologySpreadConstraints": spread}}
+        made = resolve_job(job(worker={"template": template}), resource(), "q-1")["spec"]["template"]["spec"]
+        assert (made.get("affinity"), "topologySpreadConstraints" in made) == (kept, False)
 
 
 def test_names_of_resolve_jobs_fit_a_label_and_differ_by_populatejob_and_question() -> None:

@@ -24,7 +24,7 @@ from populate_operator.kube.secrets import Secrets
 from prometheus_client import generate_latest
 
 from tests.clock import Clock
-from tests.metrics import ALERTS, DASHBOARD, OWNER, PAGE, ROOT, alerts, of_operator, of_worker, page, tell
+from tests.metrics import ALERTS, DASHBOARD, OWNER, PAGE, ROOT, STATUS, alerts, of_operator, of_worker, page, tell
 from tests.servers.host import PATIENCE, free_port
 
 NEIGHBOUR = ("lab", "mean-rate")
@@ -65,6 +65,16 @@ def test_what_a_status_does_not_say_yet_has_no_series(metrics: Metrics) -> None:
     metrics.planned(OWNER, {**unknown, "pending": 7, "conditions": []})
     assert [line.split()[-1] for line in series(metrics, "populate_queue_keys")] == ["7.0"]
     assert series(metrics, "populate_stalled") == ['populate_stalled{namespace="lab",populatejob="heart-rate"} 0.0']
+
+
+def test_answers_to_resolve_are_counted_from_zero_so_that_the_first_is_an_increase(metrics: Metrics) -> None:
+    metrics.planned(OWNER, STATUS)
+    where = 'populate_resolves_total{namespace="lab",outcome="%s",populatejob="heart-rate"} %s'
+    assert series(metrics, "populate_resolves_total{") == [where % ("answered", "0.0"), where % ("refused", "0.0")]
+    metrics.not_resolved(OWNER, ResolveRefused("ImportFailed", "no module cardio"))
+    metrics.resolved(OWNER)
+    metrics.resolved(OWNER)
+    assert series(metrics, "populate_resolves_total{") == [where % ("answered", "2.0"), where % ("refused", "1.0")]
 
 
 def test_a_reason_that_an_image_made_up_is_no_series_of_its_own(metrics: Metrics) -> None:

@@ -18,7 +18,6 @@ from populate_operator.kube.manifests.assignment import Answer
 from populate_operator.kube.relocation import address, is_elsewhere, refusal
 from populate_operator.kube.secrets import _settings
 from populate_operator.kube.wishes import due, limit
-from populate_operator.plan import Worker
 from populate_operator.question import refusal as refused
 
 from tests.unit.kube import OURS, job, pod, ready, resource
@@ -193,11 +192,21 @@ def test_what_waits_is_removed_once_the_workers_gave_back_their_keys_and_nobody_
 
 @pytest.mark.parametrize(
     ("reason", "up", "expected"),
-    [(None, 0, 5), ("ImagePullFailed", 0, 1), ("WorkersFailing", 2, 2), ("Unschedulable", 0, 5)],
+    [(None, 0, 5), ("ImagePullFailed", 0, 1), ("WorkersFailing", 2, 2), ("Unschedulable", 0, 5), ("PodsRefused", 0, 5)],
 )
 def test_workers_that_do_not_come_up_are_not_multiplied(reason: str | None, up: int, expected: int) -> None:
-    those = [Worker(str(number), number < up) for number in range(3)]
-    assert pods.bearable(5, a_problem(reason) if reason else None, those) == expected
+    those = [ready(str(number)) if number < up else pod(str(number)) for number in range(3)]
+    assert pods.bearable(5, a_problem(reason) if reason else None, those, 0) == expected
+
+
+def test_workers_that_work_beside_a_container_that_does_not_are_left_alone() -> None:
+    those = [pod(str(number), container={"ready": True, "state": {"running": {}}}) for number in range(3)]
+    assert pods.bearable(5, a_problem("ImagePullFailed"), those, 0) == 3
+
+
+def test_workers_that_hold_keys_are_left_alone_where_no_probe_of_theirs_is_answered() -> None:
+    those = [pod(str(number)) for number in range(4)]
+    assert pods.bearable(5, a_problem("WorkersFailing"), those, 3) == 3
 
 
 def test_deleting_a_busy_pod_costs_more_and_only_news_is_written() -> None:

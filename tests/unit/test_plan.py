@@ -15,6 +15,7 @@ from populate_operator.plan import (
     Queue,
     Refresh,
     Resolved,
+    Rollout,
     Tally,
     Upstream,
     Worker,
@@ -49,6 +50,9 @@ from tests.unit.planning import (
         (SPEC, {"queue": Queue(4)}, 4),
         (SPEC, {"queue": Queue(4, {host("a"): 2}), "workers": workers("a")}, 6),
         (SPEC, {"queue": Queue(0, {"rig": 7})}, 0),
+        (SPEC, {"queue": Queue(0, {}, {host("a"): 64}), "workers": workers("a", "b"), "replicas": 1}, 1),
+        (SPEC, {"queue": Queue(2, {}, {host("a"): 64}), "workers": workers("a"), "replicas": 1}, 3),
+        (SPEC, {"queue": Queue(0, {}, {host("other"): 3}), "alive": frozenset({host("other")})}, 0),
         (replace(SPEC, suspend=True), {"queue": Queue(4)}, 0),
         (SPEC, {"queue": Queue(4), "resolved": None}, 0),
         (SPEC, {"queue": Queue(4), "refusal": a_problem("TableNotFound", lasting=True)}, 0),
@@ -136,6 +140,8 @@ def test_checks_in_place_of_refreshing_while_no_key_waits(
         ({"tally": a_tally(scheduled=1)}, False),
         ({"queue": Queue(1)}, False),
         ({"queue": Queue(0, {host("a"): 1}), "workers": workers("a")}, False),
+        ({"queue": Queue(0, {}, {host("a"): 1}), "workers": workers("a")}, False),
+        ({"queue": Queue(0, {}, {host("other"): 1}), "alive": frozenset({host("other")})}, True),
         ({"replicas": 1}, False),
         ({"queue": None, "database": a_problem("DatabaseUnreachable")}, False),
         ({"tally": a_tally(error=3), "curing": True}, False),
@@ -178,6 +184,23 @@ def test_complete_does_nothing_more() -> None:
     assert (later.outcome, later.replicas, later.steps) == (Outcome.COMPLETE, 0, frozenset())
 
 
+@pytest.mark.parametrize(("ready", "wanted"), [(0, 0), (2, 2)])
+def test_keys_of_workers_that_are_leaving_ask_for_no_others(ready: int, wanted: int) -> None:
+    leaving = (Worker(host("a"), draining=True), Worker(host("b"), draining=True))
+    draining = seen(queue=Queue(ready, {host("a"): 1}, {host("b"): 1}), workers=leaving, replicas=2)
+    first = plan_of(SPEC, draining)
+    assert (first.busy, first.status["workers"]["busy"], first.recoveries) == (frozenset(), 2, ())
+    assert plan_of(SPEC, draining, next_of(first), after(3600)).replicas == wanted
+
+
+def test_once_is_not_complete_while_a_key_is_made_that_left_the_restriction() -> None:
+    last = seen(queue=Queue(0, {}, {host("a"): 1}), workers=workers("a"), replicas=1)
+    made = plan_of(ONCE, last)
+    assert (made.outcome, made.replicas, made.busy) == (None, 1, {host("a")})
+    later = plan_of(ONCE, last, next_of(made), after(3600))
+    assert (later.outcome, later.replicas) == (None, 1)
+
+
 def test_failed_goes_on_looking_for_retried_errors() -> None:
     failed = seen(tally=a_tally(ago=5, error=1), refresh=a_refresh(ago=30))
     assert plan_of(ONCE, replace(failed, tally=a_tally(error=1))).outcome is Outcome.FAILED
@@ -210,6 +233,14 @@ def test_looks_again_when_the_next_thing_is_due() -> None:
     assert plan_of(SPEC, seen()).look_again_at == after(30)
 
 
+def test_a_roll_is_told_once_by_an_event_whatever_its_counts_become() -> None:
+    first = plan_of(SPEC, seen(rollout=Rollout(2, 0)))
+    second = plan_of(SPEC, seen(rollout=Rollout(0, 1)), next_of(first))
+    third = plan_of(SPEC, seen(), next_of(second))
+    rolled = [[event.type for event in made.events if event.reason == "RollingOut"] for made in (first, second, third)]
+    assert rolled == [["Normal"], [], []]
+
+
 REFUSALS = ("PodsRefused", "ResolveTimedOut", "ImagePullFailed", "ResolveFailed", "SecretUnusable", "TableNotFound")
 BUSY = {"queue": Queue(9, {host("a"): 1, host("b"): 1}), "workers": workers("a", "b", "c"), "replicas": 3}
 
@@ -238,6 +269,21 @@ def test_an_edit_that_is_refused_lets_keys_in_make_be_finished_and_no_other_begu
     assert plan_of(SPEC, finished, next_of(made), after(1)).replicas == 0
 
 
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, True),
+        ({"refusal": a_problem("DatabaseUnreachable")}, True),
+        ({"resolved": None}, False),
+        ({"generation": 2}, False),
+        ({"generation": 2, "refusal": a_problem("ImagePullFailed", lasting=True)}, False),
+        ({"refusal": a_problem("SecretUnusable", lasting=True)}, False),
+    ],
+)
+def test_pods_are_rolled_once_what_they_are_to_be_was_answered(fields: dict[str, Any], expected: bool) -> None:
+    assert plan_of(SPEC, seen(**fields)).rolls == expected
+
+
 @pytest.mark.parametrize("refusal", [None, a_problem("DatabaseUnreachable")])
 def test_an_edit_that_is_being_asked_about_pauses_nobody(refusal: Problem | None) -> None:
     made = plan_of(SPEC, seen(**BUSY, generation=2, refusal=refusal))
@@ -247,7 +293,8 @@ def test_an_edit_that_is_being_asked_about_pauses_nobody(refusal: Problem | None
 small = st.integers(0, 5)
 counts = st.builds(Counts, small, small, small, small, small, small)
 moments = st.integers(-600, 600).map(after)
-names = st.sampled_from([host("a"), host("b"), host("c"), "rig", ""])
+ours = st.sampled_from([host("a"), host("b"), host("c")])
+names = ours | st.sampled_from(["rig", ""])
 problems = st.none() | st.sampled_from(["TableMissing", "DatabaseUnreachable", "LoginRefused"]).map(a_problem)
 refreshes = st.builds(
     lambda at, total, done, counted: Refresh(at, at, 0, Progress(total, min(total, done)), counted),
@@ -263,12 +310,14 @@ observations = st.builds(
     resolved=st.none() | st.builds(Resolved, st.just(DOCUMENT), st.just(1), moments),
     refusal=st.none() | st.sampled_from([*REFUSALS, "ServerChanged"]).map(lambda name: a_problem(name, lasting=True)),
     database=problems,
-    queue=st.none() | st.builds(Queue, small, st.dictionaries(names, small)),
+    queue=st.none() | st.builds(Queue, small, st.dictionaries(names, small), st.dictionaries(ours, small)),
     tally=st.none() | st.builds(Tally, counts, moments),
     refresh=st.none() | refreshes,
     refresh_problem=problems,
     replicas=small,
-    workers=st.lists(names.filter(bool).map(Worker), unique_by=lambda worker: worker.host).map(tuple),
+    workers=st.lists(
+        st.builds(Worker, names.filter(bool), draining=st.booleans()), unique_by=lambda worker: worker.host
+    ).map(tuple),
     deaths=st.dictionaries(names, st.none() | st.just("OOMKilled")),
     upstream=st.builds(Upstream, st.booleans(), st.none() | moments),
 )
@@ -292,14 +341,14 @@ def test_whatever_is_seen_the_plan_keeps_its_bounds(spec: Spec, sequence: list[O
     previous = Previous({}, Memory())
     for second, observation in enumerate(sequence):
         made = plan_of(spec, observation, previous, after(second))
-        held = observation.queue.held if observation.queue else {}
+        holders = observation.queue.holders if observation.queue else ()
         living = {worker.host for worker in observation.workers} - observation.deaths.keys()
         assert 0 <= made.replicas <= spec.scaling.max_workers
         assert not spec.suspend or made.replicas == 0
         if not (spec.suspend or made.outcome or is_lost(observation)):
             assert made.replicas >= min(len(made.busy), observation.replicas, spec.scaling.max_workers)
         assert made.look_again_at > after(second)
-        assert all(name in held and name not in living for given in made.recoveries for name in given.hosts)
+        assert all(name in holders and name not in living for given in made.recoveries for name in given.hosts)
         assert all(
             name.endswith(OURS) or name in observation.deaths for given in made.recoveries for name in given.hosts
         )

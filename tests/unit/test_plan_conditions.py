@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from populate_jobs import ErrorGroup
-from populate_operator.plan import Queue, Resolved, Upstream
+from populate_operator.plan import Queue, Resolved, Rollout, Upstream
 from populate_operator.plan.completion import Outcome
 from populate_operator.plan.conditions import Condition, conditions
 from populate_operator.spec import Spec
@@ -79,6 +79,23 @@ def test_ready_reconciling_and_stalled(
     assert short(judged(spec, outcome, **fields)) == BASE | expected
 
 
+@pytest.mark.parametrize(
+    ("rollout", "message"),
+    [
+        (Rollout(2, 0), "2 workers of an earlier image or template"),
+        (Rollout(1, 2), "3 workers of an earlier image or template, of which 2 end when their keys do"),
+        (
+            Rollout(1, 0, a_problem("Unschedulable")),
+            "1 worker of an earlier image or template; not all come up: Unschedulable: Unschedulable it is",
+        ),
+    ],
+)
+def test_workers_of_an_earlier_template_are_told_and_leave_ready_alone(rollout: Rollout, message: str) -> None:
+    found = judged(rollout=rollout, tally=a_tally(pending=9))
+    assert short(found) == BASE | {"Ready": "True Populating", "RollingOut": "True RollingOut"}
+    assert found["RollingOut"].message == message
+
+
 def test_failed_stalls_and_says_how_to_go_on() -> None:
     found = judged(ONCE, Outcome.FAILED, tally=a_tally(error=3))
     assert short(found) == BASE | {
@@ -149,6 +166,19 @@ def test_when_foreign_rows_are_given_back_is_said(shown: bool, when: str) -> Non
     found = judged(spec, queue=Queue(0, {"rig-1": 1}), resolved=Resolved(document, 1, NOW))
     assert "given back 7200 s after they were reserved" in found["ForeignReservations"].message
     assert when in found["ForeignReservations"].message
+
+
+@pytest.mark.parametrize(
+    ("hosts", "says"),
+    [
+        (["w1.populate-worker.laptop.run-1"], "left to the operator or the `populate run` whose workers they are"),
+        (["rig-1", "w1.populate-worker.laptop.run-1"], "but for the workers of other operators"),
+    ],
+)
+def test_keys_of_other_operators_workers_are_said_to_be_theirs(hosts: list[str], says: str) -> None:
+    spec = replace(SPEC, orphan_timeout_seconds=7200)
+    found = judged(spec, queue=Queue(0, dict.fromkeys(hosts, 1)))
+    assert found["ForeignReservations"].message.endswith(says)
 
 
 def test_warnings_of_resolve_are_shown() -> None:

@@ -14,9 +14,10 @@ from populate_operator.database.login import Login
 from populate_operator.database.problems import problem
 from populate_operator.plan import Problem, Resolved
 from populate_operator.spec import PopulateJob
+from populate_operator.text import one_line
 
 from . import asking, claim, relocation
-from .api import Object
+from .api import ClusterError, Object
 from .errands import Errands
 from .manifests import assignment as assignments
 from .manifests import names
@@ -43,10 +44,24 @@ class Answers:
         self.refusal: Problem | None = None
         self.problem: Problem | None = None
         """What keeps the answer from the workers."""
+        self._refused = ""
+        """The digest of the assignment that this is about."""
 
     @property
     def document(self) -> ResolveDocument | None:
         return self._kept.document if self._kept else None
+
+    @property
+    def waits_for(self) -> Problem | None:
+        """What keeps the first answer to this question from coming; the last one holds while it is asked again."""
+        is_known = self._kept is not None and self._question in ("", self._kept.question)
+        return None if is_known or self.refusal else self._asking.waits_for(self._question)
+
+    def served(self, replicas: int, running: int) -> int:
+        """So many workers an assignment that was refused leaves: none without one, and none more by an older one."""
+        if self.problem is None:
+            return replicas
+        return min(replicas, running) if self._config_map else 0
 
     def resolved(self, generation: int) -> Resolved | None:
         """An answer to another question holds until there is a new one."""
@@ -83,11 +98,15 @@ class Answers:
         """Has the workers' assignment say what the spec and the answer say; when it last changed, once it does."""
         if self._kept is None:
             return None
-        found = self._config_map
-        if found is None or _applied(found) != self._wanted_digest(job, owner, self._kept, paused, now):
+        found, digest = self._config_map, self._wanted_digest(job, owner, self._kept, paused, now)
+        if self.problem and digest != self._refused:
+            self.problem = None
+            self._errands.forgive("assign")
+        if found is None or _applied(found) != digest:
             wanted = assignments.assignment(job, owner, self._kept, now, paused=paused)
             apply = functools.partial(claim.apply, self._place.cluster, self._place.store, wanted)
-            self._errands.run("assign", apply, self._assigned, self._not_assigned)
+            failed = functools.partial(self._not_assigned, digest)
+            self._errands.run("assign", apply, self._assigned, failed)
             return None
         return str(found["metadata"]["annotations"][names.CHANGED_AT])
 
@@ -95,9 +114,11 @@ class Answers:
         self.problem = None
         self._place.store.put(found)
 
-    def _not_assigned(self, error: BaseException) -> None:
-        if isinstance(error, claim.NameTaken):
-            self.problem = Problem("NameTaken", str(error), tasks.now(), 1, lasting=True)
+    def _not_assigned(self, digest: str, error: BaseException) -> None:
+        if isinstance(error, ClusterError) and error.says_no:
+            reason = "NameTaken" if isinstance(error, claim.NameTaken) else "AssignmentRefused"
+            self.problem = Problem(reason, one_line(str(error)), tasks.now(), lasting=True)
+            self._refused = digest
 
     def _wanted_digest(
         self, job: PopulateJob, owner: Object, kept: assignments.Answer, paused: bool, now: datetime
@@ -145,6 +166,7 @@ class Answers:
 
     def _keep(self, answer: assignments.Answer) -> None:
         self._kept, self.refusal = answer, None
+        self._place.metrics.resolved(self._owner)
 
 
 def _applied(found: Object) -> str:

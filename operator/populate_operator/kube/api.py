@@ -54,7 +54,7 @@ class ClusterError(PopulateError):
     @property
     def says_no(self) -> bool:
         """To what was asked: it will say so again."""
-        return self.status in (400, 403, 422)
+        return self.status in (400, 403, 413, 422)
 
     @property
     def is_refusal(self) -> bool:

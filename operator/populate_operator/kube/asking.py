@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
+from collections import deque
 from collections.abc import Callable
 
 from populate_jobs import DatabaseSettings, ResolveDocument
 from populate_jobs.errors import PopulateError, ResolveRefused
 
+from populate_operator.database import tasks
+from populate_operator.plan import Problem
 from populate_operator.question import arguments
 from populate_operator.spec import PopulateJob, Spec
 
@@ -18,8 +21,9 @@ from .manifests.pod import CONTAINER
 from .manifests.resolve import pod_of, resolve_job
 from .place import Place
 from .relocation import address
-from .resolving import Ended, answer, standing
+from .resolving import Ended, answer, standing, waits_for
 
+MOST_READ = 64
 FORBIDDEN = 403
 """The status for what a quota, the namespace's Pod Security Standard or some other policy does not admit."""
 
@@ -37,14 +41,21 @@ class Asking:
         self._place = place
         self._errands = errands
         self._answered = answered
-        self._read: set[str] = set()
-        """Uids of the Kubernetes Jobs whose answer was taken."""
+        self._read: deque[str] = deque(maxlen=MOST_READ)
+        """Uids of the Kubernetes Jobs whose answer was taken: the last ones, for others are long gone."""
+        self._waits: tuple[str, Problem | None] = ("", None)
+        """The question whose pod was seen last, and what keeps that pod from answering."""
 
     def ask(self, job: PopulateJob, owner: Object, asked: str) -> None:
         wanted = resolve_job(job, owner, asked)
         if self._place.store.get("Job", job.namespace, wanted["metadata"]["name"]) is None:
             create = functools.partial(self._create, wanted)
             self._errands.run("ask", create, self._place.store.put, functools.partial(self._not_asked, asked))
+
+    def waits_for(self, asked: str) -> Problem | None:
+        """What keeps the pod that was asked this from answering, though it may pass."""
+        about, problem = self._waits
+        return problem if about == asked else None
 
     async def _create(self, wanted: Object) -> Object:
         """A Kubernetes Job is taken whatever its pods are: what would become of one is asked first."""
@@ -63,7 +74,10 @@ class Asking:
     def _look(self, job: PopulateJob, found: Object, about: str) -> None:
         every = self._place.store.of((job.namespace, job.name), "Pod", names.RESOLVE)
         pods = [pod for pod in every if _belongs(pod, found)]
-        at = standing(found, pods)
+        now = tasks.now()
+        if pods:  # else they were removed, as for the time they took: what kept the last one is why
+            self._waits = about, waits_for(pods, now)
+        at = standing(found, pods, self.waits_for(about), now)
         if isinstance(at, ResolveRefused):
             self._take(found, at, about)
         elif isinstance(at, Ended):
@@ -72,7 +86,8 @@ class Asking:
             self._errands.run("read", read, lambda log: self._take(found, answer(log, pod), about))
 
     def _take(self, found: Object, said: ResolveDocument | PopulateError, about: str) -> None:
-        self._read.add(found["metadata"]["uid"])
+        self._read.append(found["metadata"]["uid"])
+        self._waits = "", None
         self._remove(found)
         self._answered(said, about)
 

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from populate_operator.database import tasks
 from populate_operator.plan.lineage import Lineage
-from populate_operator.plan.share import share
+from populate_operator.plan.share import Present, grown, share
 
 from .api import CHILDREN, EVERYWHERE, Cluster, Object
 from .health import Pulse
@@ -66,6 +66,8 @@ class Controller:
         own = options.installation, options.reporter
         self._place = Place(cluster, self._store, secrets, *own, self.wake, metrics)
         self._jobs: dict[Owner, Populating] = {}
+        self._asked_for: dict[Owner, int] = {}
+        """Workers of each PopulateJob, the last time."""
         self._due: dict[Owner, float] = {}
         """Monotonic time of each PopulateJob's next turn."""
         self._turned: dict[Owner, float] = {}
@@ -145,7 +147,8 @@ class Controller:
 
     def _act(self, job: Populating, replicas: int | None, now: datetime) -> None:
         assert job.plan is not None
-        job.act(job.plan.replicas if replicas is None else replicas, now)
+        self._asked_for[job.owner] = wanted = job.plan.replicas if replicas is None else replicas
+        job.act(wanted, now)
         self._metrics.planned(job.owner, job.plan.status)
         self._call_again(job.owner, job.next_look)
 
@@ -156,10 +159,16 @@ class Controller:
             return {}
         given: dict[Owner, int] = {}
         for server in {_server(job) for job in asking if job.plan and job.plan.replicas}:
-            those = [job for job in self._jobs.values() if job.plan is not None and _server(job) == server]
-            shares = share(capacity, [job.claim for job in those])
+            those = [job for job in self._jobs.values() if _server(job) == server]
+            claims, present = [job.claim for job in those], [self._present(job) for job in those]
+            shares = grown(capacity, claims, share(capacity, claims), present)
             given.update(zip((job.owner for job in those), shares, strict=True))
         return given
+
+    def _present(self, job: Populating) -> Present:
+        """What was just asked for may not be seen in the cluster yet."""
+        staying = self._asked_for.get(job.owner, job.crew.replicas)
+        return Present(staying, max(staying, job.crew.replicas, len(job.crew.workers)))
 
     def _job(self, owner: Owner) -> Populating | None:
         """As the resource is now; a new one where it was made anew under its old name."""
@@ -169,6 +178,7 @@ class Controller:
             return None
         if job is None or job.seen["metadata"]["uid"] != seen["metadata"]["uid"]:
             job = self._jobs[owner] = Populating(seen, self._place)
+            self._asked_for.pop(owner, None)
         elif job.seen is not seen:
             job.update(seen)
         return job
@@ -220,7 +230,7 @@ class Controller:
             self._mark(owner)
 
     def _forget(self, owner: Owner) -> None:
-        for known in (self._resources, self._jobs, self._due, self._turned):
+        for known in (self._resources, self._jobs, self._asked_for, self._due, self._turned):
             known.pop(owner, None)
         self._lineage.drop(owner)
         self._metrics.forget(owner)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from populate_operator.plan import Problem, Worker
+from populate_operator.plan import Problem, Rollout, Worker
 from populate_operator.plan.recovery import Recovery
 from populate_operator.spec import PopulateJob
 
@@ -17,10 +18,13 @@ from .api import ClusterError, Object
 from .deaths import deaths, fallen
 from .errands import Errands
 from .manifests import names
-from .manifests.worker import deployment, suffix
+from .manifests.worker import deployment, of_size, suffix
 from .place import Place
 from .rousing import rouse
 from .store import Owner
+
+Change = Callable[[], Coroutine[Any, Any, Object]]
+"""A request that changes the Deployment, and gives it as it is then."""
 
 
 @dataclass
@@ -41,7 +45,9 @@ class Crew:
         self._errands = errands
         self.ours = suffix(owner[0], place.installation)
         self.problem: Problem | None = None
-        self._refused: ClusterError | None = None
+        self.rollout: Rollout | None = None
+        self._refused: tuple[str, ClusterError] | None = None
+        """Which pod template the API server did not take, and why."""
         self._wanted: tuple[PopulateJob, Object] | None = None
         """The Deployment of this spec."""
         self._falls: dict[str, Fall] = {}
@@ -62,10 +68,13 @@ class Crew:
         return int(found["spec"].get("replicas", 0)) if found else 0
 
     def look(self, now: datetime) -> None:
-        """Who has fallen, and what keeps workers from coming up, if anything does."""
+        """Who has fallen, what keeps workers from coming up, if anything does, and how far a roll is."""
         those = {pods.host(pod, self.ours): pod for pod in self.pods if not pods.is_over(pod)}
         self._falls = {host: fall for host, pod in those.items() if (fall := self._fall(host, pod))}
-        self.problem = pods.problem(self.pods, self._deployment, self._refused, self.problem, now)
+        refused = self._refused[1] if self._refused else None
+        self.rollout = pods.rollout(self.pods, self._deployment, now)
+        problem = pods.problem(self.pods, self._deployment, refused, self.problem, now)
+        self.problem = None if pods.is_part_of(self.rollout, problem) else problem
 
     def alive(self, held: Iterable[str]) -> frozenset[str]:
         """Those of these hosts whose pod has not ended, but for those whose worker has fallen in it."""
@@ -82,20 +91,47 @@ class Crew:
         known, of = self._falls.get(host), (pod["metadata"]["uid"], restarts)
         return known if known is not None and known.of == of else Fall(of, time.monotonic())
 
-    def resize(self, job: PopulateJob, owner: Object, replicas: int, busy: frozenset[str]) -> None:
-        """Towards a Deployment of so many."""
-        replicas = pods.bearable(replicas, self.problem, self.workers)
+    def resize(self, job: PopulateJob, owner: Object, replicas: int, busy: frozenset[str], *, rolls: bool) -> None:
+        """Towards a Deployment of so many; its pods become what the spec says where that `rolls` them."""
+        replicas = pods.bearable(replicas, self.problem, self.pods, len(busy))
         wanted = self._of_size(job, owner, replicas)
-        if self._deployment is None or not _is_as(self._deployment, wanted):
-            costs = pods.costs(self.pods, busy, self.ours) if replicas < self.replicas else {}
-            apply = functools.partial(self._apply, wanted, costs)
-            self._errands.run("deployment", apply, self._applied, self._failed)
+        self._forget_refusal(wanted)
+        costs = pods.costs(self.pods, busy, self.ours) if replicas < self.replicas else {}
+        scaled = self._scaled(wanted)
+        if scaled and self._refused:
+            # A template that is not taken keeps no worker from being stopped.
+            self._errands.run("scale", lambda: self._change(scaled, costs), self._place.store.put)
+        elif change := self._made_anew(wanted) if rolls and self._is_other(wanted) else scaled:
+            failed = functools.partial(self._failed, _template(wanted))
+            self._errands.run("deployment", lambda: self._change(change, costs), self._applied, failed)
+
+    def _forget_refusal(self, wanted: Object) -> None:
+        """Where another template is wanted than the one that was refused, or the wanted one is there."""
+        is_there = self._deployment is not None and _is_as(self._deployment, wanted)
+        if self._refused and (is_there or self._refused[0] != _template(wanted)):
+            self._refused = None
+            self._errands.forgive("deployment")
+
+    def _is_other(self, wanted: Object) -> bool:
+        return self._deployment is None or _template(self._deployment) != _template(wanted)
+
+    def _made_anew(self, wanted: Object) -> Change:
+        return functools.partial(claim.apply, self._place.cluster, self._place.store, wanted)
+
+    def _scaled(self, wanted: Object) -> Change | None:
+        """Its pods stay what they are: as before an edit without an answer, or as an earlier operator made them."""
+        replicas, strategy = wanted["spec"]["replicas"], wanted["spec"]["strategy"]
+        if self._deployment is None or self.replicas == replicas:
+            return None
+        namespace, name = self._owner
+        size = {"spec": {"replicas": replicas, "strategy": strategy}}
+        where = "Deployment", namespace, names.deployment_name(name)
+        return functools.partial(self._place.cluster.merge, *where, size)
 
     def _of_size(self, job: PopulateJob, owner: Object, replicas: int) -> Object:
         if self._wanted is None or self._wanted[0] is not job:
             self._wanted = (job, deployment(job, owner, self._place.installation, replicas))
-        made = self._wanted[1]
-        return {**made, "spec": {**made["spec"], "replicas": replicas}}
+        return of_size(self._wanted[1], replicas)
 
     def nudge(self, changed_at: str) -> None:
         """Has the kubelets bring a new assignment to pods older than it: a pod that changed they look at once."""
@@ -122,7 +158,7 @@ class Crew:
         """Without the hosts whose worker lives after all: what was watched may be behind, the API server is not."""
         gone, fallen_at = [], {}
         for host in recovery.hosts:
-            pod = await self._place.cluster.find("Pod", self._owner[0], host.removesuffix(self.ours))
+            pod = await self._place.cluster.find("Pod", self._owner[0], pods.name(host, self.ours))
             if pod is None or pods.is_over(pod):
                 gone.append(host)
                 continue
@@ -148,9 +184,9 @@ class Crew:
     def _pod(self, host: str) -> Object | None:
         if not host.endswith(self.ours):
             return None
-        return self._place.store.get("Pod", self._owner[0], host.removesuffix(self.ours))
+        return self._place.store.get("Pod", self._owner[0], pods.name(host, self.ours))
 
-    async def _apply(self, wanted: Object, costs: Mapping[str, str]) -> Object:
+    async def _change(self, change: Change, costs: Mapping[str, str]) -> Object:
         """The costs are in place before the Deployment shrinks."""
         for name, cost in costs.items():
             patch = {"metadata": {"annotations": {names.DELETION_COST: cost}}}
@@ -159,18 +195,22 @@ class Crew:
             except ClusterError as error:
                 if error.status != 404:
                     raise
-        return await claim.apply(self._place.cluster, self._place.store, wanted)
+        return await change()
 
     def _applied(self, found: Object) -> None:
         self._refused = None
         self._place.store.put(found)
 
-    def _failed(self, error: BaseException) -> None:
+    def _failed(self, template: str, error: BaseException) -> None:
         if isinstance(error, ClusterError) and error.says_no:
-            self._refused = error
+            self._refused = template, error
+
+
+def _template(deployment: Object) -> str:
+    """Of which its pods are made."""
+    return str(deployment["metadata"].get("annotations", {}).get(names.APPLIED, ""))
 
 
 def _is_as(found: Object, wanted: Object) -> bool:
-    applied = found["metadata"].get("annotations", {}).get(names.APPLIED)
-    same_pods = applied == wanted["metadata"]["annotations"][names.APPLIED]
+    same_pods = _template(found) == _template(wanted)
     return bool(same_pods and found["spec"].get("replicas") == wanted["spec"]["replicas"])

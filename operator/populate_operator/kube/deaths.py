@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from .api import Object
+from .containers import container, last_end
 from .manifests.pod import CONTAINER
-from .pods import container, host, is_over
+from .pods import host, is_over
 
 RAISE = "raise resources.limits.memory of the container `worker` in spec.worker.template"
 
@@ -25,18 +25,12 @@ def deaths(pods: Iterable[Object], ours: str) -> dict[str, str | None]:
 def fallen(pod: Object) -> int | None:
     """Of a pod whose worker has ended and does not run again yet: how often it had been started again before."""
     state, restarts = container(pod).get("state", {}), int(container(pod).get("restartCount", 0))
-    has_run = restarts > 0 or bool(_ended(pod))
+    has_run = restarts > 0 or bool(last_end(container(pod)))
     return restarts if has_run and state and "running" not in state else None
 
 
-def _ended(pod: Object) -> Mapping[str, Any]:
-    """How the worker ended the last time."""
-    states = (container(pod).get(state, {}).get("terminated") for state in ("state", "lastState"))
-    return next((found for found in states if found), {})
-
-
 def _cause(pod: Object) -> str | None:
-    ended = _ended(pod)
+    ended = last_end(container(pod))
     reason, code = ended.get("reason"), ended.get("exitCode")
     if pod["status"].get("reason"):
         return None  # Evicted, Preempting, NodeShutdown, ...: sent away by the cluster

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 import functools
-from datetime import datetime
+import time
 
 from populate_jobs import ResolveDocument
 
@@ -50,19 +50,20 @@ class Farewell:
         self._errands = errands
         self._flight = flight
         self._removed = False
+        self._since: float | None = None
+        """When it was first seen that it is to go: by our clock alone, for the API server's may be wrong."""
 
     def prepare(self, job: PopulateJob, seen: Object) -> None:
         """The finalizer is there while it is needed, and only then."""
         if _is_held(seen) != (job.spec.deletion_policy == "RemovePending"):
             self._hold(seen, job.spec.deletion_policy == "RemovePending")
 
-    def take(
-        self, seen: Object, keeper: Keeper | None, document: ResolveDocument | None, workers: int, now: datetime
-    ) -> None:
-        """Once the workers have given back what they held, or could not in time."""
+    def take(self, seen: Object, keeper: Keeper | None, document: ResolveDocument | None, workers: int) -> None:
+        """Once the workers have given back what they held, or could not in time. To be called often."""
         if not _is_held(seen):
             return
-        waited = (now - _time(seen["metadata"]["deletionTimestamp"])).total_seconds()
+        self._since = time.monotonic() if self._since is None else self._since
+        waited = time.monotonic() - self._since
         due = step(self._removed or document is None or keeper is None, workers, waited)
         if due is Step.LET_GO or document is None or keeper is None:
             self._hold(seen, False)
@@ -90,7 +91,3 @@ class Farewell:
 
 def _is_held(seen: Object) -> bool:
     return FINALIZER in seen["metadata"].get("finalizers", [])
-
-
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))

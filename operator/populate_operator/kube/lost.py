@@ -43,7 +43,7 @@ class Lost:
     def give_back(self, crew: Crew, keeper: Keeper, document: ResolveDocument, released: Callable[[str], None]) -> None:
         """What they hold, unless the database sees them; `released` is told whose that was. To be called often."""
         lost = {pods.host(pod, crew.ours) for pod in self.among(crew.pods)}
-        hosts = sorted(lost.intersection(keeper.queue.held if keeper.queue else ()))
+        hosts = sorted(lost.intersection(keeper.queue.holders if keeper.queue else ()))
 
         async def recover() -> Recovered:
             task = functools.partial(tasks.recover_unseen, document=document, hosts=hosts)

@@ -7,28 +7,27 @@ from datetime import datetime
 from typing import Any
 
 from populate_jobs.errors import PopulateError
+from populate_jobs.types import WORKER_MARK
 
-from populate_operator.plan import Problem, Worker
-from populate_operator.text import one_line
+from populate_operator.plan import Problem, Rollout, Worker
+from populate_operator.plan.metav1 import moment
 
 from .api import Object
 from .claim import NameTaken
+from .containers import SAYS_WHY, container, how_it_ended, obstacles
 from .manifests import names
 from .manifests.pod import CONTAINER
+from .manifests.worker import HOST
 
-IMAGE_REASONS = frozenset(
-    {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"}
-)
-CONFIG_REASONS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
-HOPELESS = frozenset({"ImagePullFailed", "PodInvalid", "WorkersFailing", "PodsRefused", "NameTaken"})
-"""With these more workers would fare no better; without a node they may: something may be adding nodes."""
+HOPELESS = frozenset({"ImagePullFailed", "PodInvalid", "WorkersFailing", "NameTaken"})
+"""With these more workers would fare no better; without a node they may: something may be adding nodes. Pods that are
+refused are not there to fare badly, and others of the same size may have been admitted: a quota was not yet used up."""
+FOR_WANT_OF_ROOM = frozenset({"Unschedulable", "PodsRefused", "PodNotStarting"})
+"""Which workers that end will leave: a node's place, a quota, a volume."""
 BUSY_COST = "100"
 """What it costs to delete a pod that holds keys: those without are deleted first."""
-LONGEST = 400
-"""Characters of a container's last words."""
-
-# The worker's exit statuses that say the fault is not in one worker but in what all of them are given.
-_SAYS_WHY = {2: "the assignment cannot be used", 3: "the database refuses the worker", 4: "the code cannot be run"}
+TRIAL_SECONDS = 60.0
+"""After a worker has ended for a reason that all would have."""
 
 
 def is_over(pod: Object) -> bool:
@@ -50,7 +49,15 @@ def workers(pods: Iterable[Object], ours: str) -> tuple[Worker, ...]:
 
 
 def host(pod: Object, ours: str) -> str:
-    return str(pod["metadata"]["name"]) + ours
+    """Under which its worker reserves, as its command says: an earlier operator may have said otherwise than this."""
+    containers = [item for item in pod.get("spec", {}).get("containers", []) if item["name"] == CONTAINER]
+    words = (word for item in containers for word in item.get("command", []) if word.startswith(HOST))
+    return _name(pod) + next(words, HOST + ours).removeprefix(HOST)
+
+
+def name(host: str, ours: str) -> str:
+    """The pod's, of a host that ends with `ours`."""
+    return host.removesuffix(ours).removesuffix(WORKER_MARK)
 
 
 def is_crash_looping(pod: Object) -> bool:
@@ -68,18 +75,59 @@ def problem(
     if refused is not None:
         reason = "NameTaken" if isinstance(refused, NameTaken) else "TemplateRefused"
         return _problem(reason, str(refused), True, before, now)
-    living = [pod for pod in pods if not is_over(pod) and not is_leaving(pod)]
-    if any(is_ready(pod) for pod in living):
+    living = _staying(pods)
+    if any(is_ready(pod) and not _is_on_trial(pod, now) for pod in living):
         return None
+    return _first(living, deployment, before, now)
+
+
+def rollout(pods: Iterable[Object], deployment: Object | None, now: datetime) -> Rollout | None:
+    """None where every worker is of the present template, as far as that shows.
+
+    Of those that stay the Deployment says how many are not; of those that leave, they are like none that stays.
+    """
+    those, counts = list(pods), (deployment or {}).get("status", {})
+    older, staying = counts.get("replicas", 0) - counts.get("updatedReplicas", 0), _staying(those)
+    kept = {_template(pod) for pod in staying}
+    leaving = [pod for pod in those if is_leaving(pod) and not is_over(pod) and kept and _template(pod) not in kept]
+    if older <= 0 and not leaving:
+        return None
+    return Rollout(max(0, older), len(leaving), _first(staying, deployment, None, now))
+
+
+def is_part_of(rollout: Rollout | None, problem: Problem | None) -> bool:
+    """Whether the next workers wait for those that leave, which make keys meanwhile."""
+    is_room = problem is not None and problem.reason in FOR_WANT_OF_ROOM
+    return is_room and rollout is not None and rollout.leaving > 0
+
+
+def _first(
+    living: Iterable[Object], deployment: Object | None, before: Problem | None, now: datetime
+) -> Problem | None:
+    """What keeps the first of them that does not from coming up."""
     found = [problem for pod in living for problem in _obstacles(pod, before, now)]
     return next(iter([*found, *_not_made(deployment, before, now)]), None)
 
 
-def bearable(replicas: int, problem: Problem | None, those: Iterable[Worker]) -> int:
-    """Where workers do not come up, one is enough to show when they do."""
+def _staying(pods: Iterable[Object]) -> list[Object]:
+    return [pod for pod in pods if not is_over(pod) and not is_leaving(pod)]
+
+
+def _template(pod: Object) -> str:
+    """Its digest, as the Deployment controller writes it."""
+    return str(pod["metadata"].get("labels", {}).get("pod-template-hash", ""))
+
+
+def bearable(replicas: int, problem: Problem | None, pods: Iterable[Object], busy: int) -> int:
+    """Where workers do not come up, one is enough to show when they do; those that hold keys stay, ready or not."""
     if problem is None or problem.reason not in HOPELESS:
         return replicas
-    return min(replicas, max(1, sum(worker.ready for worker in those)))
+    return min(replicas, max(1, busy, sum(_works(pod) for pod in pods)))
+
+
+def _works(pod: Object) -> bool:
+    """Its worker does, whatever becomes of the containers beside it."""
+    return not is_over(pod) and (is_ready(pod) or bool(container(pod).get("ready")))
 
 
 def costs(pods: Iterable[Object], busy: Container[str], ours: str) -> dict[str, str]:
@@ -103,18 +151,11 @@ def _note(pod: Object, annotation: str, default: str) -> str:
 
 
 def _obstacles(pod: Object, before: Problem | None, now: datetime) -> Iterator[Problem]:
-    waiting = _waiting(pod)
-    reason, message = waiting.get("reason", ""), waiting.get("message", "")
-    if reason in IMAGE_REASONS:
-        yield _problem("ImagePullFailed", f"{reason}: {message}", True, before, now)
-    elif reason in CONFIG_REASONS:
-        yield _problem("PodInvalid", f"{reason}: {message}", True, before, now)
-    elif reason == "CrashLoopBackOff":
+    if is_crash_looping(pod) or _is_on_trial(pod, now):
         ended = container(pod).get("lastState", {}).get("terminated", {})
-        yield _problem("WorkersFailing", how_it_ended(ended), ended.get("exitCode") in _SAYS_WHY, before, now)
-    for condition in pod.get("status", {}).get("conditions", []):
-        if condition["type"] == "PodScheduled" and condition["status"] == "False":
-            yield _problem("Unschedulable", condition.get("message", "no node takes the pod"), False, before, now)
+        yield _problem("WorkersFailing", how_it_ended(ended), ended.get("exitCode") in SAYS_WHY, before, now)
+    for found in obstacles(pod, now):
+        yield _problem(found.reason, found.message, found.lasting, before, now)
 
 
 def _not_made(deployment: Object | None, before: Problem | None, now: datetime) -> Iterator[Problem]:
@@ -124,23 +165,18 @@ def _not_made(deployment: Object | None, before: Problem | None, now: datetime) 
             yield _problem("PodsRefused", condition.get("message", ""), True, before, now)
 
 
+def _is_on_trial(pod: Object, now: datetime) -> bool:
+    """It runs again after it has said why it cannot, and has not run for long: it may say so again."""
+    status = container(pod)
+    running, ended = status.get("state", {}).get("running"), status.get("lastState", {}).get("terminated", {})
+    if running is None or ended.get("exitCode") not in SAYS_WHY:
+        return False
+    return not is_ready(pod) or (now - moment(running["startedAt"])).total_seconds() < TRIAL_SECONDS
+
+
 def _waiting(pod: Object) -> Mapping[str, Any]:
     found: Mapping[str, Any] = container(pod).get("state", {}).get("waiting", {})
     return found
-
-
-def container(pod: Object) -> Mapping[str, Any]:
-    """The status of the container `worker`; empty before there is one."""
-    found = pod.get("status", {}).get("containerStatuses", [])
-    return next((status for status in found if status["name"] == CONTAINER), {})
-
-
-def how_it_ended(terminated: Mapping[str, Any]) -> str:
-    """`ended with status 3: the database refuses the worker: last words`."""
-    code, reason = terminated.get("exitCode"), terminated.get("reason", "")
-    how = reason if reason not in ("", "Error", "Completed") else f"ended with status {code}"
-    said = one_line(terminated.get("message", ""))[-LONGEST:]
-    return ": ".join(part for part in ("the worker " + how, _SAYS_WHY.get(code or 0, ""), said) if part)
 
 
 def _problem(reason: str, message: str, lasting: bool, before: Problem | None, now: datetime) -> Problem:

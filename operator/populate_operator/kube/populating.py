@@ -38,6 +38,8 @@ from .statuses import remembered
 from .store import Owner
 from .wishes import Wishes
 
+_NEEDED = ("ask", "read", "assign", "deployment")
+"""Errands without which no key is made."""
 LOOK_AGAIN_EVERY = 10.0
 """However long the database is left alone: its Secret may be another."""
 
@@ -57,7 +59,7 @@ class Populating:
         self.login: Login | None = None
         self.plan: Plan | None = None
         written = seen.get("status", {})
-        self._report = Report(self.owner, place, self._errands, written)
+        self._report = Report(self.owner, place, self._errands, seen)
         self._wishes = Wishes(written, self._flight, self._say)
         self._previous = Previous(dict(written))
         self._replicas = self.crew.replicas
@@ -70,6 +72,7 @@ class Populating:
     def update(self, seen: Object) -> None:
         """The resource as it is now."""
         self.seen = seen
+        self._report.saw(seen)
         job = PopulateJob.from_object(seen)
         # The same one while it says the same: what was made of it need not be made again.
         self.job = self.job if job == self.job else job
@@ -116,7 +119,7 @@ class Populating:
     def decide(self, upstream: Upstream, is_read: bool, now: datetime) -> Plan:
         """`is_read`: another PopulateJob reads what this one makes."""
         keeper = self.keeper
-        held = keeper.queue.held if keeper and keeper.queue else {}
+        holders = keeper.queue.holders if keeper and keeper.queue else ()
         seen = Observation(
             ours=self.crew.ours,
             generation=self.job.generation,
@@ -129,9 +132,10 @@ class Populating:
             refresh_problem=keeper.refresh_problem if keeper else None,
             replicas=self._replicas,
             workers=self.crew.workers,
-            worker_problem=self._answers.problem or self.crew.problem,
-            alive=self.crew.alive(held) | self._recovering,
-            deaths=self.crew.deaths(held),
+            worker_problem=self._worker_problem,
+            rollout=self.crew.rollout,
+            alive=self.crew.alive(holders) | self._recovering,
+            deaths=self.crew.deaths(holders),
             upstream=upstream,
             is_read=is_read,
             applied_priority=keeper.applied_priority if keeper else None,
@@ -144,6 +148,11 @@ class Populating:
         return self.plan
 
     @property
+    def _worker_problem(self) -> Problem | None:
+        answers = self._answers
+        return answers.problem or answers.waits_for or self.crew.problem or self._errands.problem(*_NEEDED)
+
+    @property
     def relative(self) -> Relative:
         """As the others see it: busy until it is over or, where it never is, while it has keys to make."""
         over = self.plan is not None and (self.plan.outcome is not None or self.job.spec.suspend)
@@ -153,8 +162,9 @@ class Populating:
 
     @property
     def claim(self) -> Claim:
-        assert self.plan is not None
         worker = self.job.spec.worker
+        if self.plan is None:  # of a restarted operator, which does not know yet what its workers are at
+            return Claim(worker.concurrency, self.crew.replicas, self.crew.replicas, self.job.spec.priority)
         held_fast = pinned(len(self.plan.busy), self._rate, worker.concurrency, worker.drain_seconds)
         return Claim(worker.concurrency, self.plan.replicas, held_fast, self.job.spec.priority)
 
@@ -170,7 +180,7 @@ class Populating:
         for what in self.plan.events:
             self._say(what)
         if is_leaving(self.seen):
-            self._leave(now)
+            self._leave()
             return
         if self.plan.outcome is not None and self._report.outlived(self.job.spec.ttl_seconds_after_finished, now):
             self._delete()
@@ -182,8 +192,8 @@ class Populating:
             self.crew.nudge(changed_at)
         if self.keeper is not None and self.document is not None:
             self._tend(self.plan, self.keeper, self.document, now)
-        # Without an assignment of their own they would only fail.
-        self.crew.resize(self.job, self.seen, 0 if self._answers.problem else replicas, self.plan.busy)
+        wanted = self._answers.served(replicas, self.crew.replicas)
+        self.crew.resize(self.job, self.seen, wanted, self.plan.busy, rolls=self.plan.rolls)
         self.crew.rouse(self.plan.rouse)
         self._report.write(self._previous.status)
 
@@ -252,12 +262,12 @@ class Populating:
         told = event(self.seen, what, self._place.reporter, tasks.now())
         self._errands.run(f"event {what}", functools.partial(self._place.cluster.create, told))
 
-    def _leave(self, now: datetime) -> None:
+    def _leave(self) -> None:
         if self.keeper is not None:
             self.keeper.watch(None)
         if self.crew.replicas:
-            self.crew.resize(self.job, self.seen, 0, frozenset())
-        self._farewell.take(self.seen, self.keeper, self.document, len(self.crew.workers), now)
+            self.crew.resize(self.job, self.seen, 0, frozenset(), rolls=False)
+        self._farewell.take(self.seen, self.keeper, self.document, len(self.crew.workers))
 
     def _delete(self) -> None:
         uid = self.seen["metadata"]["uid"]
@@ -281,5 +291,5 @@ class Populating:
         if self.login is not None:
             self.crew.try_again()
         self.login = login
-        self.keeper = Keeper(login, self._flight, self._wake)
+        self.keeper = Keeper(login, self._flight, self._wake, self.crew.ours)
         self.keeper.remember(remembered(self._report.written), self._report.written.get("appliedPriority"))

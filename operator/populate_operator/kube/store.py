@@ -31,7 +31,7 @@ class Store:
         key = key_of(seen)
         known = self._objects.get(key)
         self._touched.add(key)
-        if known is None or _version(known) <= _version(seen):
+        if known is None or version_of(known) <= version_of(seen):
             self._keep(seen)
 
     def drop(self, seen: Object) -> None:
@@ -100,6 +100,6 @@ def _label(item: Object, name: str) -> Any:
     return item["metadata"].get("labels", {}).get(name)
 
 
-def _version(item: Object) -> int:
+def version_of(item: Object) -> int:
     # Comparable as numbers: promised from Kubernetes 1.35 on, and so in every server before it.
     return int(item["metadata"].get("resourceVersion", 0))

@@ -54,6 +54,8 @@ def unknown_fields(value: Any, schema: Schema, path: Path = ()) -> Iterator[Viol
             yield from unknown_fields(item, schema.get("items", {}), (*path, index))
     if not isinstance(value, dict) or schema.get("x-kubernetes-preserve-unknown-fields"):
         return
+    if schema.get("type", "object") != "object":  # that it is none is said, and enough
+        return
     for name, field in value.items():
         known = _field_schema(schema, name)
         if known is None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
+from populate_jobs.types import WORKER_MARK
 
 from populate_operator.spec import Spec
 
 from .completion import Outcome
-from .observation import Observation, Problem
+from .observation import Observation, Problem, Rollout
 from .recovery import foreign
 
 TABLE_MISSING = "TableMissing"
@@ -35,6 +37,8 @@ def conditions(spec: Spec, seen: Observation, outcome: Outcome | None) -> tuple[
         )
     if spec.suspend:
         found.append(Condition("Suspended", True, "Suspended", "no worker runs while spec.suspend is true"))
+    if seen.rollout is not None:
+        found.append(Condition("RollingOut", True, "RollingOut", _rolling(seen.rollout)))
     if outcome is not None:
         found.append(Condition(outcome.value, True, *_finished(seen, outcome)))
     return tuple(condition for condition in found if condition is not None)
@@ -133,17 +137,32 @@ def _foreign(spec: Spec, seen: Observation) -> Condition | None:
         return Condition("ForeignReservations", False, "NoneHeld", "no other client holds rows")
     hosts = sorted(held)
     named = ", ".join(hosts[:HOSTS_NAMED]) + (", ..." if len(hosts) > HOSTS_NAMED else "")
-    message = f"{some(sum(held.values()), 'key')} reserved by {named}; {_until_when(spec, seen)}"
+    message = f"{some(sum(held.values()), 'key')} reserved by {named}; {_until_when(spec, seen, hosts)}"
     return Condition("ForeignReservations", True, "HeldElsewhere", message)
 
 
-def _until_when(spec: Spec, seen: Observation) -> str:
+def _until_when(spec: Spec, seen: Observation, hosts: Sequence[str]) -> str:
+    workers = [host for host in hosts if WORKER_MARK in host]
+    if len(workers) == len(hosts):
+        return "left to the operator or the `populate run` whose workers they are"
+    but = ", but for the workers of other operators" if workers else ""
+    return f"{_clients_until_when(spec, seen)}{but}"
+
+
+def _clients_until_when(spec: Spec, seen: Observation) -> str:
     if spec.orphan_timeout_seconds is None:
         return "left alone, unless spec.orphanTimeoutSeconds says how long"
     after = f"given back {spec.orphan_timeout_seconds:g} s after they were reserved"
     if seen.resolved is not None and seen.resolved.document.server.shows_connections:
         return f"{after}, if their connection is gone"
     return f"{after}; the database user has no right (PROCESS) to see whether their connection is gone"
+
+
+def _rolling(rollout: Rollout) -> str:
+    by = f"{some(rollout.older + rollout.leaving, 'worker')} of an earlier image or template"
+    message = f"{by}, of which {rollout.leaving} end when their keys do" if rollout.leaving else by
+    problem = rollout.hindrance
+    return f"{message}; not all come up: {problem.reason}: {problem.message}" if problem else message
 
 
 def some(count: int, noun: str) -> str:

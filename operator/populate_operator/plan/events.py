@@ -8,7 +8,7 @@ from typing import Any
 
 from .recovery import Recovery
 
-GOOD_WHEN_TRUE = frozenset({"Ready", "Resolved", "DatabaseReachable", "Complete", "Suspended"})
+GOOD_WHEN_TRUE = frozenset({"Ready", "Resolved", "DatabaseReachable", "Complete", "Suspended", "RollingOut"})
 TOLD = GOOD_WHEN_TRUE - {"Ready"} | {"JobsFailing", "ForeignReservations", "Failed"}
 """Ready, Reconciling and Stalled only repeat the others."""
 

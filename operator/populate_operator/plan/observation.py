@@ -41,7 +41,13 @@ class Queue:
     ready: int
     """Due pending rows, counted no further than could change the plan."""
     held: Mapping[str, int] = field(default_factory=dict)
-    """Reserved rows by host, foreign ones too."""
+    """Reserved rows under the restriction by host, foreign ones too."""
+    outside: Mapping[str, int] = field(default_factory=dict)
+    """Other rows that hosts of this installation hold: begun under an earlier restriction, or for others."""
+
+    @property
+    def holders(self) -> frozenset[str]:
+        return frozenset(self.held) | frozenset(self.outside)
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,18 @@ class Worker:
 
 
 @dataclass(frozen=True)
+class Rollout:
+    """Workers of an earlier image or template that still run."""
+
+    older: int
+    """Of those that stay."""
+    leaving: int
+    """Told to end: they finish what they hold."""
+    hindrance: Problem | None = None
+    """What keeps one of those that stay from coming up."""
+
+
+@dataclass(frozen=True)
 class Upstream:
     """What the PopulateJobs that make the tables read by this key_source are at."""
 
@@ -107,6 +125,7 @@ class Observation:
     """How many workers were asked for last."""
     workers: tuple[Worker, ...] = ()
     worker_problem: Problem | None = None
+    rollout: Rollout | None = None
     alive: frozenset[str] = frozenset()
     """Hosts of all of this installation's workers that live, those of other PopulateJobs too."""
     deaths: Mapping[str, str | None] = field(default_factory=dict)

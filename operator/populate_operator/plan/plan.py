@@ -15,10 +15,10 @@ from .completion import Outcome, outcome
 from .conditions import SERVER_CHANGED, TABLE_MISSING, conditions, obstacle
 from .events import Event, events
 from .metav1 import written
-from .observation import Observation
+from .observation import Observation, Queue
 from .pace import Pace, follow
-from .recovery import Recovery, own, recoveries
-from .scaling import Lull, Scale, scale, to_rouse
+from .recovery import Recovery, own, recoveries, staying
+from .scaling import Load, Lull, Scale, scale, to_rouse
 from .status import status
 
 
@@ -51,7 +51,7 @@ class Previous:
 class Plan:
     replicas: int
     busy: frozenset[str]
-    """Hosts that hold keys: not the ones to stop first."""
+    """Hosts that hold keys and were not told to end: not the ones to stop first."""
     status: Mapping[str, Any]
     events: tuple[Event, ...]
     recoveries: tuple[Recovery, ...]
@@ -67,6 +67,8 @@ class Plan:
     """Seconds between two checks whether there is anything to refresh; None for no checks."""
     paused: bool
     """Workers finish what they are at, and begin no other key."""
+    rolls: bool
+    """Pods may be as the spec says now: not before its question is answered, and not where that was refused."""
     outcome: Outcome | None
     memory: Memory
 
@@ -83,7 +85,7 @@ def plan(spec: Spec, seen: Observation, previous: Previous, now: datetime) -> Pl
     entries = agenda(spec, seen, over, worked_at)
     return Plan(
         replicas=size.replicas,
-        busy=frozenset(busy),
+        busy=frozenset(staying(seen)),
         status=status(previous.status, seen, found, size.replicas, pace, now),
         events=events(previous.conditions, found, (seen.replicas, size.replicas), given_back),
         recoveries=given_back,
@@ -94,6 +96,7 @@ def plan(spec: Spec, seen: Observation, previous: Previous, now: datetime) -> Pl
         look_every=READ_LOOK_EVERY if seen.is_read and working else LOOK_EVERY,
         check_every=check_every(spec, seen, over),
         paused=seen.is_overruled,
+        rolls=seen.has_answer,
         outcome=over,
         memory=Memory(size.lull, pace, worked_at),
     )
@@ -105,13 +108,18 @@ def _size(spec: Spec, seen: Observation, over: Outcome | None, pace: Pace, lull:
     if seen.queue is None or seen.database is not None:
         kept = min(seen.replicas, spec.scaling.max_workers)
         return Scale(kept)
-    held = own(seen)
+    load = _load(seen, seen.queue)
     if seen.is_overruled:
-        return Scale(min(len(held), seen.replicas, spec.scaling.max_workers))
-    work = seen.queue.ready + sum(held.values())
-    size = scale(spec.scaling, work, pace.settled_per_worker_second, seen.replicas, len(held), lull, now)
+        return Scale(min(load.busy, seen.replicas, spec.scaling.max_workers))
+    size = scale(spec.scaling, load, pace.settled_per_worker_second, seen.replicas, lull, now)
     # Whatever keeps resolve from answering may be mended by room, and would meet a new worker too.
     return replace(size, replicas=min(size.replicas, seen.replicas)) if seen.is_refused else size
+
+
+def _load(seen: Observation, queue: Queue) -> Load:
+    busy = staying(seen)
+    held = [queue.held.get(host, 0) for host in busy]
+    return Load(queue.ready + sum(held), len(busy), held.count(0))
 
 
 def _is_at_rest(spec: Spec, seen: Observation, over: Outcome | None, working: bool) -> bool:

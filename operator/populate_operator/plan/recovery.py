@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .observation import Observation
+from .observation import Observation, Queue
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ def recoveries(seen: Observation) -> tuple[Recovery, ...]:
     if seen.queue is None:
         return ()
     alive = seen.alive | {worker.host for worker in seen.workers} - seen.deaths.keys()
-    gone = [host for host in seen.queue.held if host not in alive and _known(host, seen)]
+    gone = [host for host in seen.queue.holders if host not in alive and _known(host, seen)]
     reasons = {seen.deaths.get(host) for host in gone}
     return tuple(
         Recovery(tuple(sorted(host for host in gone if seen.deaths.get(host) == reason)), reason)
@@ -41,10 +41,16 @@ def foreign(seen: Observation) -> dict[str, int]:
 
 
 def own(seen: Observation) -> dict[str, int]:
-    """Rows by host of our workers that live."""
-    alive = {worker.host for worker in seen.workers}
-    held = seen.queue.held if seen.queue else {}
-    return {host: rows for host, rows in held.items() if host in alive and rows}
+    """Rows by host of our workers that live, under the restriction or not."""
+    queue = seen.queue or Queue(0)
+    rows = {worker.host: queue.held.get(worker.host, 0) + queue.outside.get(worker.host, 0) for worker in seen.workers}
+    return {host: held for host, held in rows.items() if held}
+
+
+def staying(seen: Observation) -> dict[str, int]:
+    """The same without those that were told to end: what they do not finish is pending again by itself."""
+    leaving = {worker.host for worker in seen.workers if worker.draining}
+    return {host: held for host, held in own(seen).items() if host not in leaving}
 
 
 def _known(host: str, seen: Observation) -> bool:

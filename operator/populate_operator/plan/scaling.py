@@ -22,16 +22,24 @@ class Lull:
 
 
 @dataclass(frozen=True)
+class Load:
+    keys: int
+    """Ready, or held by workers that stay, under the restriction."""
+    busy: int
+    """Workers that stay and hold keys."""
+    taken: int = 0
+    """Those of them that hold none under the restriction: what they are at asks for nobody else, and they for none."""
+
+
+@dataclass(frozen=True)
 class Scale:
     replicas: int
     lull: Lull | None = None
 
 
-def scale(
-    scaling: Scaling, work: int, rate: float | None, current: int, busy: int, lull: Lull | None, now: datetime
-) -> Scale:
-    """`work` is keys ready or held by our workers; `rate` is keys a second one worker makes, where measured."""
-    wanted = min(max(wanted_workers(scaling, work, rate), busy), scaling.max_workers)
+def scale(scaling: Scaling, load: Load, rate: float | None, current: int, lull: Lull | None, now: datetime) -> Scale:
+    """`rate` is keys a second one worker makes, where measured."""
+    wanted = min(max(wanted_workers(scaling, load, rate), load.busy), scaling.max_workers)
     if wanted >= current:
         return Scale(wanted)
     lull = replace(lull, most=max(lull.most, wanted)) if lull else Lull(now, wanted)
@@ -40,9 +48,9 @@ def scale(
     return Scale(min(lull.most, scaling.max_workers))
 
 
-def wanted_workers(scaling: Scaling, work: int, rate: float | None) -> int:
+def wanted_workers(scaling: Scaling, load: Load, rate: float | None) -> int:
     """Clamped to minWorkers and maxWorkers; maxWorkers wins."""
-    workers = math.ceil(work / keys_per_worker(scaling, rate))
+    workers = math.ceil(load.keys / keys_per_worker(scaling, rate)) + load.taken
     return min(max(workers, scaling.min_workers), scaling.max_workers)
 
 

@@ -17,6 +17,16 @@ class Claim:
     priority: int = 5
 
 
+@dataclass(frozen=True)
+class Present:
+    """Workers of one PopulateJob in the cluster, and that came of what was asked for."""
+
+    staying: int
+    """As many as were asked for last."""
+    there: int
+    """With those that were told to go and have not gone."""
+
+
 def share(capacity: int, claims: Sequence[Claim]) -> list[int]:
     """Replicas per claim, in their order: pinned workers stay, the rest is dealt one by one, by priority.
 
@@ -27,6 +37,18 @@ def share(capacity: int, claims: Sequence[Claim]) -> list[int]:
     while _deal_round(capacity, claims, order, given):
         pass
     return given
+
+
+def grown(capacity: int, claims: Sequence[Claim], given: Sequence[int], present: Sequence[Present]) -> list[int]:
+    """These shares, as far as they may be had at once: a worker that was told to go has its slots until it is gone."""
+    used = sum(claim.slots * those.there for claim, those in zip(claims, present, strict=True))
+    now = [min(share, those.staying) for share, those in zip(given, present, strict=True)]
+    for index in sorted(range(len(claims)), key=lambda index: claims[index].priority):
+        slots = claims[index].slots
+        while now[index] < given[index] and (used + slots <= capacity or used == 0):
+            now[index] += 1
+            used += slots
+    return now
 
 
 def _deal_round(capacity: int, claims: Sequence[Claim], order: list[int], given: list[int]) -> bool:

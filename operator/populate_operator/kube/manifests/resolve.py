@@ -21,6 +21,7 @@ def resolve_job(job: PopulateJob, owner: Mapping[str, Any], question: str) -> di
     pods = template(job.spec, command, names.labels(job.name, names.RESOLVE), {})
     # Another container would keep the Job from ending.
     own = [container for container in pods["spec"]["containers"] if container["name"] == CONTAINER]
+    spec = {**_alone(pods["spec"]), "containers": own, "restartPolicy": "Never"}
     name = names.resolve_name(job.name, owner["metadata"]["uid"], question)
     return {
         "apiVersion": "batch/v1",
@@ -30,9 +31,16 @@ def resolve_job(job: PopulateJob, owner: Mapping[str, Any], question: str) -> di
             "backoffLimit": 0,
             "activeDeadlineSeconds": DEADLINE_SECONDS,
             "ttlSecondsAfterFinished": KEPT_SECONDS,
-            "template": {**pods, "spec": {**pods["spec"], "containers": own, "restartPolicy": "Never"}},
+            "template": {**pods, "spec": spec},
         },
     }
+
+
+def _alone(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what it says of the company of workers: by its own wish to be apart, it would keep the first one away."""
+    alone = {field: value for field, value in spec.items() if field not in ("affinity", "topologySpreadConstraints")}
+    nodes = (spec.get("affinity") or {}).get("nodeAffinity")
+    return {**alone, "affinity": {"nodeAffinity": nodes}} if nodes else alone
 
 
 def pod_of(resolve: Mapping[str, Any]) -> dict[str, Any]:
