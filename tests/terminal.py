@@ -60,10 +60,9 @@ def screen(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[S
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", HEIGHT, WIDTH, 0, 0))
     os.set_blocking(ours, False)
-    on_it = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
     process = subprocess.Popen(
-        command, **on_it, env={**environment, "TERM": "xterm"}, start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        command, env={**environment, "TERM": "xterm"}, stdin=theirs, stdout=theirs, stderr=theirs,
+        start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
     )  # fmt: skip
     try:
         yield Screen(process, ours)

@@ -46,6 +46,7 @@ def test_errors_are_grouped_by_what_they_have_in_common(queued: Lab) -> None:
 
 def test_some_are_retried_and_some_ignored(queued: Lab) -> None:
     table = f"{queued.schema}.made"
+    assert "no key has an error with 'mising' in its message" in queued.populate("retry", table, "--match", "mising")
     assert "3 keys are pending again" in queued.populate("retry", table, "--match", "missing")
     assert "1 key is ignored" in queued.populate("ignore", table, "--match", "too short")
     assert "1 key is ignored" in queued.populate("ignore", table, "--key", '{"source": 1}')

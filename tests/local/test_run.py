@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from dataclasses import replace
@@ -111,6 +112,20 @@ def test_bad_input_is_refused_with_what_to_do(lab: Lab, document: dict[str, obje
     lab.write(document)
     output = lab.populate("run", "-f", str(lab.manifest), expect=2)
     assert all(word in output for word in said), output
+
+
+@mariadb_alone
+def test_a_database_of_its_own_is_used_whatever_is_configured(lab: Lab) -> None:
+    elsewhere = {"database": {"host": "nowhere.invalid", "name": "elsewhere", "use_tls": True}}
+    (lab.folder / "datajoint.json").write_text(json.dumps(elsewhere))
+    lab.add("works", 1)
+    lab.write(MADE)
+    words = ("run", "-f", str(lab.manifest), "--once")
+    assert "names nowhere.invalid" in lab.populate(*words, expect=2, **dict.fromkeys(lab.settings.to_environment(), ""))
+    output = lab.populate(*words, "--embedded")
+    assert "embedded PostgreSQL in" in output
+    assert "made: no keys: its key_source is empty" in output
+    assert lab.made() == set()
 
 
 @mariadb_alone

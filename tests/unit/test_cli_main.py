@@ -70,6 +70,22 @@ def test_a_table_without_a_database_is_2_and_says_what_to_set(
     assert "DJ_HOST" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "words", ["run", "run --once", "status", "errors", "retry --all", "ignore --all", "exec -- true"]
+)
+def test_another_database_than_datajoint_s_is_taken_by_no_command(
+    words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("DJ_HOST", raising=False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "datajoint.json").write_text('{"database.host": "db.lab"}')
+    command, *options = words.split()
+    path = manifest(tmp_path, "{table: cardio.HeartRate, worker: {image: x}}")
+    assert main([command, "-f", path, *options]) == 2
+    assert "datajoint.json names db.lab" in capsys.readouterr().err
+    assert not (tmp_path / "populate-data").exists()
+
+
 def test_a_database_that_cannot_be_reached_is_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

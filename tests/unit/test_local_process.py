@@ -11,6 +11,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+from populate_jobs import tied
+from populate_jobs.types import WORKER_MARK
 from populate_operator.local import process, runs
 from populate_operator.local.process import LARGEST_LOG, Process, died_of, keep_small, last_line
 
@@ -26,13 +28,31 @@ while "over" not in open(sys.argv[1]).read():
 """
 STARTS_ONE = """
 import os, pathlib, sys, threading
-from populate_operator.local.process import Process
+from populate_operator.local.process import Process, tied
+tied.__file__ = sys.argv.pop(1)
 for _ in range(4):
     threading.Thread(target=threading.Event().wait, daemon=True).start()
 child = Process(sys.argv[3:], os.environ, pathlib.Path(sys.argv[1]), int(sys.argv[2]))
 print(child.pid, flush=True)
 threading.Event().wait()
 """
+
+
+LACKS_F_SETSIG = f"""
+import fcntl, runpy
+del fcntl.F_SETSIG
+runpy.run_path({tied.__file__!r}, run_name="__main__")
+"""
+
+
+@pytest.fixture(params=["Linux", "elsewhere"])
+def ties(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """The program that ties a child to its parent, also as it goes where F_SETSIG is missing."""
+    if request.param == "Linux":
+        return Path(tied.__file__)
+    elsewhere = tmp_path / "elsewhere.py"
+    elsewhere.write_text(LACKS_F_SETSIG)
+    return elsewhere
 
 
 @pytest.fixture
@@ -43,13 +63,13 @@ def descriptor() -> Iterator[int]:
 
 
 def test_a_child_is_told_once_when_its_parent_is_killed_however_many_threads_that_had(
-    tmp_path: Path, descriptor: int
+    ties: Path, tmp_path: Path, descriptor: int
 ) -> None:
     output, control = tmp_path / "output", tmp_path / "control"
     control.touch()
     words = [sys.executable, "-c", COUNTS_SIGNALS, str(control)]
     parent = subprocess.Popen(
-        [sys.executable, "-c", STARTS_ONE, str(output), str(descriptor), *words],
+        [sys.executable, "-c", STARTS_ONE, str(ties), str(output), str(descriptor), *words],
         stdout=subprocess.PIPE,
         pass_fds=(descriptor,),
         env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
@@ -96,6 +116,7 @@ def test_a_large_log_is_put_aside_and_writers_go_on_at_its_new_end(
 def test_a_run_is_dead_when_the_last_process_that_has_its_lock_is(tmp_path: Path) -> None:
     run = runs.begin(tmp_path)
     host = run.host("w1")
+    assert host.startswith(f"w1{WORKER_MARK}.")
     assert not runs.is_dead(tmp_path, host)
     heir = subprocess.Popen(["sleep", "60"], pass_fds=(run.lock,))
     os.close(run.lock)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,10 +13,12 @@ import pytest
 from populate_jobs import ErrorGroup
 from populate_operator.display.bar import Bar
 from populate_operator.display.numbers import Numbers
+from populate_operator.local import closing
 from populate_operator.local.live import Live
 from populate_operator.local.plain import Plain
 from populate_operator.local.run import Ending
 from populate_operator.plan import Plan, Problem
+from populate_operator.spec import Spec
 from rich.console import Console
 
 from tests.unit.planning import NOW, SPEC, a_refresh, a_tally, after, plan_of, seen
@@ -75,6 +77,36 @@ def test_a_narrow_terminal_keeps_the_bar_and_what_matters_most() -> None:
     row = next(line for line in lines if "heart-rate" in line and "━" in line)
     assert len(re.findall("[━─]", row)) >= 8
     assert re.sub("[━─]", "", row).split() == ["heart-rate", "40/120", "75", "2", "3", "42", "s"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "why"),
+    [
+        (replace(SPEC, suspend=True), "spec.suspend is true"),
+        (replace(SPEC, scaling=replace(SPEC.scaling, max_workers=0)), "spec.scaling.maxWorkers is 0"),
+    ],
+)
+def test_a_run_that_is_told_to_rest_does_not_say_that_all_is_made(spec: Spec, why: str) -> None:
+    made = seen(refresh=a_refresh(total=3, done=3, pending=0), tally=a_tally())
+    jobs: Any = [Shown(plan=plan_of(spec, made), spec=spec), Shown("other", plan=plan_of(SPEC, made))]
+    assert list(closing.lines(jobs, Ending.FINISHED, "", "")) == [f"heart-rate: makes no key while {why}"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        (SPEC, "heart-rate: no keys: its key_source is empty"),
+        (
+            replace(SPEC, restriction="session > 99"),
+            "heart-rate: no keys: its key_source has none that fulfils the restriction",
+        ),
+    ],
+)
+def test_a_run_that_had_nothing_to_make_says_so(spec: Spec, said: str) -> None:
+    nothing = plan_of(spec, seen(refresh=a_refresh(total=0, done=0, pending=0), tally=a_tally()))
+    jobs: Any = [Shown(plan=nothing, spec=spec)]
+    assert list(closing.lines(jobs, Ending.FINISHED, "", "-f a.yaml")) == [said, "all made: 0 keys"]
+    assert said not in list(closing.lines(jobs, Ending.REFUSED, "", "-f a.yaml"))
 
 
 @pytest.mark.parametrize(

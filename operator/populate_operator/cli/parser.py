@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from math import inf
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -12,11 +14,13 @@ from .exit_codes import EXPLAINED, ExitCode
 
 DATA = Path("populate-data")
 FORMS = ("table", "json", "yaml")
+_MANIFESTS = (".yaml", ".yml", ".json")
 WHICH_KEYS = "which keys? --match TEXT takes those whose message contains it, --all takes all with errors"
 
 _DATABASE = """\
 database: --secret-file, else the Secret in the manifest that spec.database.secretRef names, else DJ_HOST, DJ_USER,
-DJ_PASS (DJ_PORT, DJ_BACKEND, DJ_DATABASE_NAME), else an embedded PostgreSQL in the data folder.
+DJ_PASS (DJ_PORT, DJ_BACKEND, DJ_DATABASE_NAME), else an embedded PostgreSQL in the data folder, unless DataJoint
+would find a host in a datajoint.json; --embedded asks for it whatever is configured.
 """
 
 COMMANDS = {
@@ -96,17 +100,30 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 def understood(parser: Parser, commands: Mapping[str, Parser], arguments: Sequence[str]) -> argparse.Namespace:
     """With the `command`, and as `words` what follows `--`; exits with status 2 and what was perhaps meant."""
     ours, theirs = _split(arguments)
-    if not ours or ours[0].startswith("-"):
+    if ours and ours[0] in parser.described:
         parser.parse_args(ours)
-        parser.error("the first word must be a COMMAND")
+    if not ours or ours[0].startswith("-"):
+        parser.error(f"the first word must be a COMMAND: {', '.join(commands)}")
     if ours[0] not in commands:
         parser.error(f"there is no command {ours[0]}{near(ours[0], commands)}")
     command = commands[ours[0]]
     known = argparse.Namespace(command=ours[0], words=theirs)
     args, unknown = command.parse_known_intermixed_args(ours[1:], known)
     if unknown:
-        command.error(f"there is no option {unknown[0]}{near(unknown[0].split('=')[0], command.described)}")
+        command.error(_not_understood(unknown[0], ours[0], command))
     return args
+
+
+def _not_understood(word: str, name: str, command: Parser) -> str:
+    if word.startswith("-"):
+        return f"there is no option {word}{near(word.split('=')[0], command.described)}"
+    if name == "exec":
+        return f"put -- before the command that is to be run: -- {word}"
+    return f"{word} is a word too many{_perhaps_a_manifest(word)}"
+
+
+def _perhaps_a_manifest(word: str) -> str:
+    return f": is it a manifest? -f {word}" if Path(word).suffix in _MANIFESTS else ""
 
 
 def near(word: str, known: Iterable[str]) -> str:
@@ -155,7 +172,9 @@ def _command(subparsers: Any, name: str) -> Parser:
         "-f", "--filename", action="append", metavar="FILE", default=[], help="manifest (repeatable; - is stdin)"
     )
     command.add_argument("--data", type=Path, default=DATA, metavar="DIR", help=f"data folder (./{DATA})")
-    command.add_argument("--secret-file", type=Path, metavar="FILE", help="manifest of the Secret to log in with")
+    which = command.add_mutually_exclusive_group()
+    which.add_argument("--secret-file", type=Path, metavar="FILE", help="manifest of the Secret to log in with")
+    which.add_argument("--embedded", action="store_true", help="a PostgreSQL of its own, whatever else is configured")
     return command
 
 
@@ -163,7 +182,7 @@ def _run(command: Parser) -> None:
     command.add_argument("--once", action="store_true", help="end when every key was made or failed")
     command.add_argument("--max-workers", type=_positive, metavar="N", help="workers at a time (as many as cores)")
     command.add_argument(
-        "--database-timeout", type=float, default=60.0, metavar="SECONDS",
+        "--database-timeout", type=seconds, default=60.0, metavar="SECONDS",
         help="with --once: how long to wait for a database that is away (60)",
     )  # fmt: skip
     command.add_argument("--verbose", action="store_true", help="show what workers log, in place of the live display")
@@ -178,6 +197,9 @@ def _check(args: argparse.Namespace, command: Parser) -> None:
         command.error("-f FILE is required")
     if args.command not in ("run", "exec") and not (args.filename or args.subjects):
         command.error("name a manifest, -f FILE, or a table, schema.table")
+    for word in args.subjects if "subjects" in args and not args.filename else ():
+        if meant := _perhaps_a_manifest(word):
+            command.error(f"{word} is no table{meant}")
     if args.command == "exec" and not args.words:
         command.error("what is to be run? Put it after --")
     if args.command in ("retry", "ignore") and not (args.match or args.all or getattr(args, "key", None)):
@@ -185,7 +207,14 @@ def _check(args: argparse.Namespace, command: Parser) -> None:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
+    if text.isascii() and text.isdigit() and int(text):
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text} is no whole number from 1 on")
+
+
+def seconds(text: str) -> float:
+    """As the type of an argument."""
+    with suppress(ValueError):
+        if 0 <= (number := float(text)) < inf:
+            return number
+    raise argparse.ArgumentTypeError(f"{text} is no number of seconds")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -37,6 +38,13 @@ def as_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, wide: 
     for row in rows:
         table.add_row(*(Text(printable(str(cell))) for cell in row))
     Console(width=None if sys.stdout.isatty() else 1000, highlight=False).print(table)
+
+
+def counted(count: int, become: str, args: argparse.Namespace) -> str:
+    """`3 keys are pending again`; or that no key has such an error, where keys were chosen by that alone."""
+    if count or getattr(args, "key", None):
+        return f"{count} {'key is' if count == 1 else 'keys are'} {become}"
+    return "no key has an error" + (f" with {printable(args.match)!r} in its message" if args.match else "")
 
 
 def key_text(key: Key) -> str:

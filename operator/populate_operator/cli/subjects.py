@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +31,7 @@ class Subject:
 def subjects(args: argparse.Namespace) -> Iterator[list[Subject]]:
     """Connected, for as long as the context lasts. Raises PopulateError where one of them cannot be had."""
     with contextlib.ExitStack() as stack:
-        source = logins.Source(args.secret_file, os.environ, args.data)
+        source = logins.Source.here(args.secret_file, args.data, args.embedded)
         yield _of_manifest(args, source, stack) if args.filename else _named(args.subjects, source, stack)
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from contextlib import suppress
-from math import inf
 from typing import Any
 
-from populate_operator.cli.parser import FORMS, WHICH_KEYS, Parser, Version, understood
+from populate_operator.cli.parser import FORMS, WHICH_KEYS, Parser, Version, seconds, understood
 
 COMMANDS = {
     "status": "how far the keys are",
@@ -132,15 +130,8 @@ def _names(command: Parser, name: str) -> None:
     command.add_argument("--context", metavar="NAME", help="context of the kubeconfig (the current one)")
     if name in ASKING:
         waits = f"how long to wait until the operator has done it ({PATIENCE:g}); 0 asks and does not wait"
-        command.add_argument("--timeout", type=_seconds, default=PATIENCE, metavar="SECONDS", help=waits)
+        command.add_argument("--timeout", type=seconds, default=PATIENCE, metavar="SECONDS", help=waits)
     if name in ("retry", "ignore"):
         which = command.add_mutually_exclusive_group()
         which.add_argument("--match", metavar="TEXT", help="those whose message contains TEXT")
         which.add_argument("--all", action="store_true", help="all keys with errors")
-
-
-def _seconds(text: str) -> float:
-    with suppress(ValueError):
-        if 0 <= (seconds := float(text)) < inf:
-            return seconds
-    raise argparse.ArgumentTypeError(f"{text} is no number of seconds")

@@ -22,6 +22,8 @@ def lines(jobs: Sequence[Populating], ending: Ending, left: str, flags: str) -> 
         yield from _given_up(jobs)
     elif ending is Ending.INTERRUPTED:
         yield "interrupted" if left else "interrupted; nothing stays reserved"
+    else:
+        yield from (f"{job.name}: {reason}" for job in jobs if (reason := _no_reason_to_work(job)))
     if left:
         yield left
     failed = [job for job in jobs if _counted(job).error]
@@ -29,7 +31,7 @@ def lines(jobs: Sequence[Populating], ending: Ending, left: str, flags: str) -> 
         yield from _errors(job)
     if failed:
         yield from _way_out(flags)
-    elif ending is Ending.FINISHED:
+    elif ending is Ending.FINISHED and not any(map(_is_at_rest, jobs)):
         yield f"all made: {some(sum(_counted(job).done for job in jobs), 'key')}"
 
 
@@ -46,6 +48,21 @@ def _given_up(jobs: Sequence[Populating]) -> Iterator[str]:
         problem = trouble(job) or job.crew.problem
         if problem is not None:
             yield f"{job.name}: gave up: {problem.reason}: {problem.message}"
+
+
+def _no_reason_to_work(job: Populating) -> str:
+    """Of one that is over: why it has made nothing; empty where it has."""
+    spec = job.spec
+    if _is_at_rest(job):
+        return f"makes no key while {'spec.suspend is true' if spec.suspend else 'spec.scaling.maxWorkers is 0'}"
+    if _counted(job).total != 0:
+        return ""
+    lack = "has none that fulfils the restriction" if spec.restriction or spec.restrict_by else "is empty"
+    return f"no keys: its key_source {lack}"
+
+
+def _is_at_rest(job: Populating) -> bool:
+    return job.spec.suspend or job.spec.scaling.max_workers == 0
 
 
 def _errors(job: Populating) -> Iterator[str]:

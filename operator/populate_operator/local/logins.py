@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+import os
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +19,10 @@ from populate_operator.manifest.problems import Findings, ManifestError
 from populate_operator.spec import PopulateJob
 
 from . import embedded
+from .configured import VARIABLES, configured
 
 ENVIRONMENT = "DJ_HOST, DJ_USER, DJ_PASS"
+EMBEDDED = "say --embedded for a PostgreSQL of its own"
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,15 @@ class Source:
     secret_file: Path | None
     environ: Mapping[str, str]
     data: Path
+    folder: Path
+    """From where DataJoint would look for its datajoint.json."""
+    embedded: bool = False
+    """Our own server, whatever else there is."""
+
+    @classmethod
+    def here(cls, secret_file: Path | None, data: Path, embedded: bool) -> Source:
+        """With this process's variables and folder."""
+        return cls(secret_file, os.environ, data, Path.cwd(), embedded)
 
 
 def settings_of(
@@ -51,10 +64,12 @@ def all_given(jobs: Sequence[PopulateJob], manifest: Manifest, source: Source) -
 
 def settings_without_manifest(source: Source, stack: contextlib.ExitStack) -> DatabaseSettings:
     """For tables that are named, not described: no database is made for them."""
-    if source.secret_file or source.environ.get("DJ_HOST"):
-        return _of_file(source.secret_file) if source.secret_file else DatabaseSettings.from_environment(source.environ)
+    if found := _around(source):
+        return found
     if embedded.exists(source.data):
         return stack.enter_context(embedded.running(source.data))
+    if source.embedded:
+        raise SettingsError(f"there is no database in {source.data}: populate run --embedded makes one")
     raise SettingsError(f"no database is given: set {ENVIRONMENT}, or name a file with --secret-file")
 
 
@@ -68,13 +83,40 @@ def describe(settings: DatabaseSettings, data: Path) -> str:
 
 def _given(job: PopulateJob, manifest: Manifest, source: Source) -> DatabaseSettings | None:
     name = job.spec.database.secret_ref.name
+    if name in manifest.secrets and not (source.secret_file or source.embedded):
+        return DatabaseSettings.from_secret(manifest.secrets[name], source=f"the Secret {name}")
+    return _around(source)
+
+
+def _around(source: Source) -> DatabaseSettings | None:
+    """None where our own server is meant. Raises SettingsError where DataJoint would log in somewhere else."""
+    if source.embedded:
+        return None
     if source.secret_file is not None:
         return _of_file(source.secret_file)
-    if name in manifest.secrets:
-        return DatabaseSettings.from_secret(manifest.secrets[name], source=f"the Secret {name}")
     if source.environ.get("DJ_HOST"):
         return DatabaseSettings.from_environment(source.environ)
+    _refuse_another(source)
     return None
+
+
+def _refuse_another(source: Source) -> None:
+    found = configured(source.folder, source.environ)
+    if found and (host := found.variables.get("DJ_HOST")):
+        words = " ".join(_assignments(found.variables, source.environ))
+        raise SettingsError(f"{found.file} names {host}, but populate does not read it: export {words}, or {EMBEDDED}")
+    if alone := [name for name in VARIABLES.values() if source.environ.get(name)]:
+        verb = "is" if len(alone) == 1 else "are"
+        raise SettingsError(f"{', '.join(alone)} {verb} set, but DJ_HOST is not: set it, too, or {EMBEDDED}")
+
+
+def _assignments(variables: Mapping[str, str], environ: Mapping[str, str]) -> Iterator[str]:
+    """What a shell lacks of the login, without the password."""
+    for name in VARIABLES.values():
+        if name in variables and name != "DJ_PASS":
+            yield f"{name}={shlex.quote(variables[name])}"
+        elif name in ("DJ_USER", "DJ_PASS") and not environ.get(name):
+            yield f"{name}=…"
 
 
 def _of_file(path: Path) -> DatabaseSettings:

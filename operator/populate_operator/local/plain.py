@@ -40,7 +40,8 @@ class Plain:
 
     def end(self, jobs: Sequence[Populating], ending: Ending, left: str) -> None:
         for job in jobs:
-            self.say(_line(job))
+            if self._shown.get(job.name, (None, "", ""))[2] != _line(job):
+                self.say(_line(job))
         for line in closing.lines(jobs, ending, left, self._flags):
             self.say(line)
 

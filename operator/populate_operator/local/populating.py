@@ -46,7 +46,7 @@ class Populating:
         self._assignment = place.file(job.name, "assignment.json")
         self._resolving = Resolving(place.starter(settings), place.file(job.name, "resolve.log"))
         self._flight = Flight(place.wake)
-        self.keeper = Keeper(place.login(settings), self._flight, place.wake)
+        self.keeper = Keeper(place.login(settings), self._flight, place.wake, place.run.suffix)
         self.crew = Crew(self._start_worker, place.run.host, job.spec.worker.drain_seconds)
         self._previous = Previous()
         self._replicas = 0

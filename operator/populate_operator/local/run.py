@@ -47,6 +47,7 @@ class Options:
     manifests: tuple[Path, ...]
     data: Path
     secret_file: Path | None = None
+    embedded: bool = False
     once: bool = False
     max_workers: int | None = None
     verbose: bool = False
@@ -174,7 +175,7 @@ def run(options: Options, screen: Screen) -> tuple[Ending, list[Populating]]:
     interrupts = Interrupts()
     with contextlib.ExitStack() as stack:
         stack.enter_context(interrupts.listening())
-        source = logins.Source(options.secret_file, os.environ, options.data)
+        source = logins.Source.here(options.secret_file, options.data, options.embedded)
         settings = logins.settings_of(wanted, manifest, source, stack)
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="populate-")))
         place = _place(options, scratch, interrupts)

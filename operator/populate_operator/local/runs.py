@@ -14,6 +14,8 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from populate_jobs.types import WORKER_MARK
+
 _ID_BYTES = 5
 _MARK = "run-"
 
@@ -38,7 +40,7 @@ class Run:
         return f".{platform.node()}.{_MARK}{self.id}"
 
     def host(self, worker: str) -> str:
-        return worker + self.suffix
+        return worker + WORKER_MARK + self.suffix
 
     def end(self) -> None:
         """Call once nothing is reserved any more: the proof is not needed then."""

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import signal
 import subprocess
 import sys
@@ -20,7 +19,7 @@ def main(args: argparse.Namespace) -> int:
     """The command's own exit code. Ctrl-C is the command's to heed."""
     manifest = load(*args.filename)
     with contextlib.ExitStack() as stack:
-        source = logins.Source(args.secret_file, os.environ, args.data)
+        source = logins.Source.here(args.secret_file, args.data, args.embedded)
         found = set(logins.settings_of(manifest.jobs, manifest, source, stack))
         if len(found) > 1:
             raise SettingsError("the manifest's PopulateJobs use several databases: give one with --secret-file")

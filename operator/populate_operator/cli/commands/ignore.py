@@ -11,6 +11,7 @@ from populate_jobs.errors import SettingsError
 
 from populate_operator.cli.exit_codes import ExitCode
 from populate_operator.cli.parser import near
+from populate_operator.cli.show import counted
 from populate_operator.cli.subjects import Subject, subjects
 
 
@@ -20,7 +21,7 @@ def main(args: argparse.Namespace) -> int:
             raise SettingsError(f"--key is of one table: name one of {', '.join(subject.name for subject in found)}")
         for subject in found:
             ignored = _ignore(subject, args)
-            print(f"{subject.name}: {ignored} {'key is' if ignored == 1 else 'keys are'} ignored")
+            print(f"{subject.name}: {counted(ignored, 'ignored', args)}")
     return ExitCode.DONE
 
 

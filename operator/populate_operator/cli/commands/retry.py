@@ -5,6 +5,7 @@ import argparse
 import populate_jobs
 
 from populate_operator.cli.exit_codes import ExitCode
+from populate_operator.cli.show import counted
 from populate_operator.cli.subjects import subjects
 
 
@@ -12,5 +13,5 @@ def main(args: argparse.Namespace) -> int:
     with subjects(args) as found:
         for subject in found:
             queued = populate_jobs.retry_errors(subject.jobs, match=args.match)
-            print(f"{subject.name}: {queued} {'key is' if queued == 1 else 'keys are'} pending again")
+            print(f"{subject.name}: {counted(queued, 'pending again', args)}")
     return ExitCode.DONE

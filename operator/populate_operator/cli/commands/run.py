@@ -14,6 +14,7 @@ def main(args: argparse.Namespace) -> int:
         manifests=tuple(map(Path, args.filename)),
         data=args.data,
         secret_file=args.secret_file,
+        embedded=args.embedded,
         once=args.once,
         max_workers=args.max_workers,
         verbose=args.verbose,
@@ -38,4 +39,5 @@ def _flags(args: argparse.Namespace) -> str:
     words = [word for name in args.filename for word in ("-f", name)]
     words += ["--data", str(args.data)] if args.data != DATA else []
     words += ["--secret-file", str(args.secret_file)] if args.secret_file else []
+    words += ["--embedded"] if args.embedded else []
     return shlex.join(words)

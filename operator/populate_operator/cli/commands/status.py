@@ -4,6 +4,7 @@ import argparse
 from typing import Any
 
 import populate_jobs
+from populate_jobs import Look
 
 from populate_operator.cli.exit_codes import ExitCode
 from populate_operator.cli.show import as_data, as_table
@@ -32,6 +33,7 @@ def main(args: argparse.Namespace) -> int:
 
 def _standing(subject: Subject) -> dict[str, Any]:
     counts = populate_jobs.counts(subject.jobs)
+    (seen,) = populate_jobs.look(subject.jobs.connection, [Look(subject.jobs.document, 0)])
     progress = populate_jobs.progress(subject.jobs)
     return {
         "name": subject.name,
@@ -44,5 +46,5 @@ def _standing(subject: Subject) -> dict[str, Any]:
         "reserved": counts.reserved,
         "error": counts.error,
         "ignored": counts.ignore,
-        "hosts": populate_jobs.held(subject.jobs),
+        "hosts": dict(seen.held),
     }
