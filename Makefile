@@ -2,9 +2,13 @@
 # the lock, the interpreter and the checkout, so that a changed lock or a second clone gets its own.
 PYTHON ?= python3
 CACHE := $(or $(POPULATE_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/populate-operator)
-KEY := $(shell { cat requirements.lock; $(PYTHON) --version; pwd; } | sha256sum | cut -c1-12)
+# In Python, for macOS has no sha256sum.
+DIGEST := import hashlib, sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest()[:12])
+KEY := $(shell { cat requirements.lock; $(PYTHON) --version; pwd; } | $(PYTHON) -c '$(DIGEST)')
 VENV := $(CACHE)/venv-$(KEY)
 PATH := $(VENV)/bin:$(PATH)
+# Not /bin/sh, without which GNU make 3.81, as macOS has it, may look for a recipe's command on its own PATH.
+SHELL := /bin/bash
 READY := $(VENV)/.ready
 export PATH
 export POPULATE_CACHE := $(CACHE)
@@ -19,7 +23,7 @@ export UV_DEFAULT_INDEX := $(PIP_INDEX_URL)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint unit database cluster-test docs demo cluster-demo bench chaos soak servers servers-down cluster cluster-down images generate lock release-check release-chart clean
+.PHONY: help setup test lint unit database cluster-test argocd-test docs demo cluster-demo bench chaos soak servers servers-down cluster cluster-down images generate lock release-check release-chart clean
 # Most of a test is waiting, for processes and pods: several run side by side. With so small a chunk, in their order.
 SERVERS_TEST := python -m tests.servers run python -m pytest --numprocesses=4 --dist=worksteal --durations=20
 CLUSTER_TEST := python -m tests.cluster run python -m pytest tests/cluster --numprocesses=6 --maxschedchunk=1 --durations=20
@@ -57,6 +61,9 @@ database: $(READY) ## Tests of the queue on real servers
 
 cluster-test: $(READY) ## Tests on a real Kubernetes
 	$(CLUSTER_TEST) $(ARGS)
+
+argocd-test: $(READY) ## Have a real Argo CD sync PopulateJobs from Git (built from source: a quarter of an hour the first time)
+	python -m tests.cluster run python -m pytest tests/cluster/argo --durations=10 $(ARGS)
 
 docs: $(READY) ## Build the site of the documentation in dist/site
 	NO_MKDOCS_2_WARNING=1 mkdocs build

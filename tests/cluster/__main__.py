@@ -20,13 +20,18 @@ def main() -> int:
     actions = parser.add_subparsers(dest="action", required=True)
     for name, action in _ACTIONS.items():
         actions.add_parser(name, help=action.__doc__)
+    given = actions.add_parser("load", help="give the cluster an image of the engine, as a push to a registry would")
+    given.add_argument("image", metavar="NAME")
     run = actions.add_parser("run", help="run a command while a cluster is up that has all that the tests need")
     run.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND")
     options = parser.parse_args()
     try:
         if options.action == "run":
             return _run(options.command)
-        _ACTIONS[options.action]()
+        if options.action == "load":
+            print(*cluster.load(_running(), options.image))
+        else:
+            _ACTIONS[options.action]()
     except Unavailable as missing:
         say(str(missing))
         return 1

@@ -5,6 +5,7 @@ import os
 import uuid
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -77,9 +78,7 @@ def _found() -> Iterator[Cluster]:
 def kubectl(cluster: Cluster) -> Kubectl:
     """kubectl in a cluster that knows PopulateJobs."""
     kubectl = Kubectl(cluster.kubeconfig)
-    # Many processes do so at once.
-    kubectl("apply", "--server-side", "--force-conflicts", f"--filename={DEFINITION}")
-    kubectl("wait", "--for=condition=Established", f"--filename={DEFINITION}", "--timeout=240s")
+    kubectl.define(DEFINITION)
     return kubectl
 
 
@@ -124,7 +123,7 @@ def namespace(together: None, kubectl: Kubectl) -> Iterator[str]:
     name = f"test-{uuid.uuid4().hex[:8]}"
     create_namespace(kubectl, name)
     yield name
-    kubectl("delete", "namespace", name, "--wait=false")
+    kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
 
 
 @pytest.fixture(params=databases.NAMES)
@@ -138,6 +137,16 @@ def own_database(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[S
     """A server of the test's own, which pods reach: to be stopped."""
     with serve(request.param, address=cluster.address) as server:
         yield server
+
+
+@pytest.fixture
+def empty_database(cluster: Cluster) -> Iterator[Server]:
+    """A server's database of the test's own, for a pipeline whose schemas have the names that everybody uses."""
+    server = keep("postgresql-15", cluster.address)
+    name = f"d_{uuid.uuid4().hex[:8]}"
+    server.execute(f"CREATE DATABASE {name}")
+    yield replace(server, database=name)
+    server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 Install = Callable[..., AbstractContextManager[Installation]]

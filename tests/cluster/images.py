@@ -36,10 +36,10 @@ _SLIM = (
 def build() -> None:
     """Have operator and worker, as their sources are now. Raises Unavailable."""
     with engine.session() as client:
-        base = {"BASE": _base(client)}
+        arguments = {"BASE": base(client)}
     for image in PRODUCT:
         name = image.partition(":")[0]
-        _build(image, ROOT, f"Dockerfile.{name.removeprefix('populate-')}", base)
+        _build(image, ROOT, f"Dockerfile.{name.removeprefix('populate-')}", arguments)
         engine.connect().images.get(image).tag(name, "latest")
 
 
@@ -67,7 +67,7 @@ def _build(image: str, context: Path, dockerfile: str, arguments: dict[str, str]
             raise Unavailable(f"{image} cannot be built: {error}\n{log[-3000:]}") from error
 
 
-def _base(client: docker.DockerClient) -> str:
+def base(client: docker.DockerClient) -> str:
     """The Dockerfiles' own base where a registry gives it, otherwise Debian's Python by mmdebstrap."""
     found = re.search(r"^ARG BASE=(\S+)$", (ROOT / "Dockerfile.worker").read_text(), re.MULTILINE)
     assert found, "Dockerfile.worker names no base"

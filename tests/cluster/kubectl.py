@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from tests.servers.host import wait_until
+
 from . import golang
 
 Manifest = Mapping[str, Any]
@@ -46,6 +48,23 @@ class Kubectl(Program):
         documents = "\n---\n".join(json.dumps(manifest) for manifest in manifests)
         return self("apply", "--filename=-", *options, stdin=documents)
 
+    def define(self, *files: Path) -> None:
+        """Apply the definitions in these files, as many processes may at once, and wait until each is served."""
+        names = [f"--filename={file}" for file in files]
+        self("apply", "--server-side", "--force-conflicts", *names)
+
+        def served() -> bool:
+            # Not `kubectl wait`, which fails where a definition has no conditions yet.
+            found = self.get(*names)
+            return all(map(_is_established, found.get("items", [found])))
+
+        wait_until(served, f"{[file.name for file in files]} served")
+
     def get(self, *arguments: str) -> Any:
         """The object, or the list of objects. Raises Refused."""
         return json.loads(self("get", *arguments, "--output=json"))
+
+
+def _is_established(definition: Manifest) -> bool:
+    conditions = definition.get("status", {}).get("conditions") or []
+    return any(one["type"] == "Established" and one["status"] == "True" for one in conditions)

@@ -37,9 +37,9 @@ class Lab:
 
     # -- the cluster --------------------------------------------------------------------------------------------------
 
-    def log_in(self, namespace: str = "", **changed: str) -> None:
+    def log_in(self, namespace: str = "", name: str = "login", **changed: str) -> None:
         """Has the Secret there, with these entries changed."""
-        secret = databases.secret(self.server, f"login-{self.id}")
+        secret = databases.secret(self.server, f"{name}-{self.id}")
         secret["metadata"]["namespace"] = namespace or self.namespace
         secret["stringData"] |= changed
         self.kubectl.apply(secret)
@@ -174,8 +174,9 @@ class Applied:
             *(f"datajoint.io/{name.replace('_', '-')}={value}" for name, value in annotations.items()),
         )
 
-    def delete(self) -> None:
-        self("delete", "--timeout=240s")
+    def delete(self, seconds: float = 240.0) -> None:
+        """Until it is gone. Raises Refused where that takes longer."""
+        self("delete", f"--timeout={seconds:.0f}s")
 
     def __call__(self, action: str, *options: str) -> str:
         """What kubectl says to the action on it."""

@@ -256,6 +256,24 @@ def test_a_panel_without_an_answer_is_found(promtool: Program, tmp_path: Path) -
         panels.judge(promtool, tmp_path, second, second)
 
 
+def test_the_panel_of_resolve_failures_shows_the_first_one_too(promtool: Program, tmp_path: Path) -> None:
+    """Its series begins at 1, ten minutes after the operator did, and grows ten minutes later."""
+    (expression,) = (asked for asked in panels.asked() if "populate_resolve_failures_total" in asked)
+    told = {"series": series("populate_resolve_failures_total", JOB, reason="ImportFailed"), "values": "_x10 1x9 3x19"}
+    at = {"9m": None, "10m": 1, "14m": 1, "18m": 0, "22m": 1, "35m": 0}
+    answers = [
+        {
+            "expr": f"({expression}) > bool 0",
+            "eval_time": moment,
+            "exp_samples": [] if value is None else [{"labels": '{reason="ImportFailed"}', "value": value}],
+        }
+        for moment, value in at.items()
+    ]
+    test = {"interval": "1m", "input_series": [told], "promql_expr_test": answers}
+    (tmp_path / "first.yaml").write_text(yaml.safe_dump({"rule_files": [], "tests": [test]}))
+    promtool("test", "rules", str(tmp_path / "first.yaml"))
+
+
 @pytest.mark.parametrize("text", [operator_text, lambda: WorkerMetrics().text().decode()], ids=["operator", "worker"])
 def test_names_and_types_are_as_prometheus_would_have_them(text: Any, promtool: Program) -> None:
     assert promtool("check", "metrics", stdin=text()) == ""

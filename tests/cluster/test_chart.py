@@ -392,9 +392,7 @@ def test_alerts_and_dashboard_are_those_of_the_files() -> None:
 def monitoring(kubectl: Kubectl) -> None:
     """What the Prometheus operator defines, by which the API server judges what the chart makes for it."""
     folder = golang.sources("prometheus-operator") / "example" / "prometheus-operator-crd"
-    files = [f"--filename={folder}/monitoring.coreos.com_{name}.yaml" for name in ("podmonitors", "prometheusrules")]
-    kubectl("apply", "--server-side", *files)
-    kubectl("wait", "--for=condition=Established", *files, "--timeout=240s")
+    kubectl.define(*(folder / f"monitoring.coreos.com_{name}.yaml" for name in ("podmonitors", "prometheusrules")))
 
 
 def test_a_server_takes_whatever_values_make(kubectl: Kubectl, namespace: str, monitoring: None) -> None:
@@ -419,19 +417,33 @@ def test_a_server_takes_whatever_values_make(kubectl: Kubectl, namespace: str, m
         kubectl.apply(monitor, options=judged)
 
 
+def workers_there(lab: Lab) -> int:
+    """Pods of workers that have not ended."""
+    component = "datajoint.io/component"
+    workers = [pod for pod in lab.owned("pods") if pod["metadata"]["labels"][component] == "worker"]
+    return sum(pod["status"]["phase"] not in ("Succeeded", "Failed") for pod in workers)
+
+
 @one_engine
 def test_workers_of_one_database_are_shared_by_priority(lab: Lab, operator: Installation) -> None:
     operator.configure(maxWorkersPerDatabase=CAP)
     try:
-        lab.add(*["nap"] * 150)
-        usual = lab.apply("usual", restriction="item <= 150", priority=5, scaling={"maxWorkers": 10})
+        lab.add(*["nap"] * 20, *["sleep 2"] * 40)
+        usual = lab.apply("usual", restriction="item <= 60", priority=5, scaling={"maxWorkers": 10})
         wait_until(lambda: len(lab.made()) > 20, "a pace")
-        lab.add(*["wait"] * 5, first=151)
-        urgent = lab.apply("urgent", restriction="item > 150", priority=1, scaling={"maxWorkers": 10})
-        wait_until(lambda: len(set(lab.hosts()) & set(range(151, 156))) == CAP - 1, "the urgent ones in make")
+        lab.add(*["wait"] * 5, first=61)
+        urgent = lab.apply("urgent", restriction="item > 60", priority=1, scaling={"maxWorkers": 10})
+        together: list[int] = []
+
+        def are_in_make() -> bool:
+            together.append(workers_there(lab))
+            return len(set(lab.hosts()) & set(range(61, 66))) == CAP - 1
+
+        wait_until(are_in_make, "the urgent ones in make")
         assert len(usual.workers()) + len(urgent.workers()) == CAP
+        assert max(together) == CAP, "with those that were told to go"
         lab.release()
-        lab.until_made(*range(1, 156))
+        lab.until_made(*range(1, 66))
         assert lab.messages() == {}
     finally:
         operator.configure()

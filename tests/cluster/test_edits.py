@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from tests.servers.host import wait_until
 
 from . import images
+from .conftest import one_engine
 from .lab import Lab
 
 
@@ -30,6 +32,27 @@ def test_a_new_restriction_and_priority_reach_running_workers_and_roll_no_pod(la
     assert set(lab.execute(f"SELECT pod FROM {lab.name('start')}")) == {(worker["metadata"]["name"],)}
 
 
+@one_engine
+def test_a_key_in_make_that_leaves_the_restriction_is_finished_and_given_back_where_its_worker_dies(lab: Lab) -> None:
+    lab.add("wait", "wait")
+    job = lab.apply(restriction="item <= 2", scaling={"maxWorkers": 2, "scaleDownDelaySeconds": 1})
+    lab.until_in_make(1, 2)
+    workers = job.workers()
+    job.patch(restriction="item >= 100")
+    job.until(total=0, reserved=0)
+    job.until_settled()
+    assert job.workers().keys() == workers.keys()
+    assert job.status["workers"]["busy"] == 2
+
+    dead = lab.hosts()[1].partition(".")[0]
+    lab.kubectl("delete", f"pod/{dead}", f"--namespace={lab.namespace}", "--grace-period=0", "--force")
+    lab.until_rows({1: "pending", 2: "reserved"})
+    lab.let(2)
+    lab.until_rows({1: "pending"})
+    assert (lab.made(), sorted(lab.started())) == ([2], [1, 2])
+    job.until_workers(lambda pods: not pods, "without workers")
+
+
 def test_a_new_image_and_template_roll_the_pods_and_lose_no_key(lab: Lab, image: Callable[[str], str]) -> None:
     lab.add("wait", "wait", *["nap"] * 10)
     before = lab.template(LAB_MAKER="before")
@@ -50,6 +73,56 @@ def test_a_new_image_and_template_roll_the_pods_and_lose_no_key(lab: Lab, image:
     job.until_workers(lambda pods: not pods.keys() & old, "without its old workers")
 
 
+@one_engine
+def test_a_new_template_reaches_the_only_worker_where_there_is_no_room_beside_it(lab: Lab) -> None:
+    lab.add("wait")
+    before, after = lab.template(LAB_MAKER="before"), lab.template(LAB_MAKER="after")
+    for template in before, after:
+        template["spec"]["affinity"] = alone(f"job-{lab.id}")
+    job = lab.apply(worker={"drainSeconds": 600, "template": before})
+    lab.until_in_make(1)
+    (old,) = job.workers()
+
+    job.patch(worker={"template": after})
+    wait_until(lambda: "Unschedulable" in job.condition("RollingOut").get("message", ""), "a new worker without room")
+    assert job.condition("RollingOut")["message"].startswith("1 worker of an earlier image or template")
+    assert job.condition("Ready")["status"] == "True"
+    lab.add("insert", first=2)
+    lab.let(1)
+    lab.until_made(1, 2)
+    assert lab.makers() == {1: "before", 2: "after"}
+    assert lab.started() == [1, 2]
+    wait_until(lambda: not job.condition("RollingOut"), "no more RollingOut")
+    assert old not in job.workers()
+    assert "RollingOut" in job.events()
+
+
+def alone(name: str) -> dict[str, Any]:
+    """Keeps every other worker of that PopulateJob from the cluster, and resolve's pods not."""
+    workers = {"datajoint.io/component": "worker", "datajoint.io/populatejob": name}
+    term = {"labelSelector": {"matchLabels": workers}, "topologyKey": "kubernetes.io/os"}
+    return {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+
+
+@one_engine
+def test_an_image_that_cannot_be_had_rolls_no_pod_and_costs_no_key_in_make(lab: Lab) -> None:
+    lab.add("wait")
+    job = lab.apply(worker={"drainSeconds": 5})
+    lab.until_in_make(1)
+    (pod,) = job.workers()
+    job.patch(worker={"image": "registry.invalid/lab:1"})
+    job.until_condition("Resolved", "False", "ImagePullFailed")
+    lab.add("insert", first=2)
+    lab.let(1)
+    wait_until(lambda: lab.made() == [1], "the key in make finished")
+    assert set(lab.execute(f"SELECT pod FROM {lab.name('start')}")) == {(pod,)}
+    job.until_workers(lambda pods: not pods, "without workers")
+    job.patch(worker={"image": lab.image})
+    lab.until_made(1, 2)
+    assert lab.started() == [1, 2]
+
+
+@one_engine
 def test_what_a_roll_does_not_wait_for_is_made_again(lab: Lab) -> None:
     lab.add("wait")
     job = lab.apply(worker={"template": lab.template(LAB_MAKER="before")})

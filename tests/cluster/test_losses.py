@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 
 import pytest
 
+from tests.database.depth import repetitions
 from tests.servers import Server
 from tests.servers.host import wait_until
 
-from . import Kubectl, images
+from . import Kubectl, databases, images
 from .api import Api
 from .conftest import leave, one_engine
 from .installation import Installation
-from .lab import Lab
+from .lab import Applied, Lab
 
-PENDING_AGAIN_SECONDS = 30.0
+PENDING_AGAIN_SECONDS = repetitions(quick=30, deep=10)
 """Ten are promised, on a machine on which nothing else runs."""
 OUTAGE_SECONDS = 30.0
+READ_ONLY_SECONDS = repetitions(quick=15, deep=60)
+MEMORY = "300Mi"
 
 
 def test_the_key_of_a_pod_deleted_by_force_is_pending_again_soon(lab: Lab) -> None:
@@ -34,15 +38,23 @@ def test_the_key_of_a_pod_deleted_by_force_is_pending_again_soon(lab: Lab) -> No
     assert sorted(lab.started()) == [1, 1, 2]
 
 
-def test_a_make_that_takes_all_memory_is_an_error_that_says_so(lab: Lab) -> None:
-    lab.add("insert", "hog", "insert")
-    lab.apply(worker={"template": lab.template(resources={"limits": {"memory": "300Mi"}})})
-    wait_until(lambda: lab.made() == [1, 3] and lab.rows() == {2: "error"}, "all but one made")
-    message = lab.messages()[2]
-    # With cgroup v1 the kernel kills the process that makes, with v2 the whole container.
-    assert "likely out of memory" in message or "OOMKilled" in message
+def test_a_make_that_takes_all_memory_is_tried_alone_to_its_limit_and_no_other_key_pays_for_it(lab: Lab) -> None:
+    others = [*range(1, 41), *range(42, 81)]
+    lab.add(*["insert"] * 40, "hog", *["insert"] * 39)
+    template = lab.template(resources={"limits": {"memory": MEMORY}})
+    lab.apply(worker={"template": template}, retry={"limit": 1, "backoffSeconds": 1})
+    wait_until(lambda: lab.made() == others and lab.rows() == {41: "error"}, "all but one made")
+    message = lab.messages()[41]
+    assert "OOMKilled" in message
+    assert "resources.limits.memory" in message
+    assert MEMORY in message or "300 MiB" in message
+    started = lab.started()
+    assert [item for item in sorted(started) if item != 41] == others
+    # With cgroup v1 the kernel kills the process that makes; with v2 the container, at first for whatever key.
+    assert started.count(41) in (2, 3)
 
 
+@one_engine
 def test_a_key_waits_for_no_container_that_waits_longer_and_longer_to_start_again(lab: Lab) -> None:
     lab.add("strike")
     job = lab.apply(retry={"limit": 1, "backoffSeconds": 1})
@@ -92,25 +104,69 @@ def test_a_database_that_is_away_costs_no_key_and_no_worker(
     own_database: Server, image: Callable[[str], str],
 ) -> None:  # fmt: skip
     lab = Lab(kubectl, api, watched[0], own_database, image(images.LAB))
-    lab.add(*["nap"] * 40)
+    lab.add(*["nap"] * 10, *["sleep 10"] * 2, "wait", "wait")
     retry = {"limit": 3, "backoffSeconds": 1}
-    job = lab.apply(scaling={"maxWorkers": 2, "scaleDownDelaySeconds": 600}, retry=retry)
-    wait_until(lambda: len(lab.made()) > 5, "some keys made")
-    workers = job.workers()
+    job = lab.apply(scaling={"maxWorkers": 2, "scaleDownDelaySeconds": 1}, retry=retry)
+    lab.until_in_make(11, 12)
+    workers = job.workers().keys()
 
     own_database.stop()
     stopped = time.monotonic()
     job.until_condition("DatabaseReachable", "False", "DatabaseUnreachable")
     wait_until(lambda: time.monotonic() - stopped > OUTAGE_SECONDS, "the outage over")
+    assert_the_same(job, workers)
     own_database.start()
 
-    lab.until_made(*range(1, 41))
     job.until_condition("DatabaseReachable", "True", "Reachable")
-    job.until(progress="40/40", error=0)
-    assert job.workers().keys() == workers.keys()
-    assert all(restarts(pod) == 0 for pod in job.workers().values())
+    assert_the_same(job, workers)
+    lab.release()
+    lab.until_made(*range(1, 15))
+    job.until(progress="14/14", error=0)
     leave(lab, *watched)
     lab.until_nothing_is_left()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("own_database", [databases.NAMES[-1]], indirect=True)
+def test_a_database_that_is_read_only_for_a_while_costs_no_key_and_no_worker(
+    together: None, operator: Installation, watched: tuple[str, str], kubectl: Kubectl, api: Api,
+    own_database: Server, image: Callable[[str], str],
+) -> None:  # fmt: skip
+    lab = Lab(kubectl, api, watched[0], own_database, image(images.LAB))
+    lab.add(*["nap"] * 10, *["sleep 5"] * 2, "wait", "wait")
+    job = lab.apply(scaling={"maxWorkers": 2, "scaleDownDelaySeconds": 1}, retry={"limit": 3, "backoffSeconds": 1})
+    lab.until_in_make(11, 12)
+    workers = job.workers().keys()
+
+    began = time.monotonic()
+    with read_only(own_database):
+        wait_until(lambda: time.monotonic() - began > READ_ONLY_SECONDS, "the time over")
+        assert_the_same(job, workers)
+        assert {13, 14} <= set(lab.rows())
+    ended = time.monotonic()
+    lab.release()
+    lab.until_made(*range(1, 15))
+    print(f"read-only for {ended - began:.0f} s: all made {time.monotonic() - ended:.1f} s after")
+    job.until(progress="14/14", error=0)
+    leave(lab, *watched)
+    lab.until_nothing_is_left()
+
+
+@contextmanager
+def read_only(server: Server) -> Iterator[None]:
+    """A PostgreSQL, for everybody's next transaction."""
+    for value in "on", "off":
+        server.execute(f"ALTER SYSTEM SET default_transaction_read_only = {value}")
+        server.execute("SELECT pg_reload_conf()")
+        if value == "on":
+            yield
+
+
+def assert_the_same(job: Applied, workers: Collection[str]) -> None:
+    """Its workers are these still, and none was started again."""
+    now = job.workers()
+    assert now.keys() == set(workers)
+    assert [restarts(pod) for pod in now.values()] == [0] * len(now)
 
 
 def restarts(pod: dict[str, object]) -> int:

@@ -14,6 +14,8 @@ from .conftest import one_engine
 from .installation import Installation
 from .lab import Applied, Lab
 
+ANSWERS = ("answered", "refused")
+
 
 class Scraped:
     """Samples of one scrape."""
@@ -85,5 +87,8 @@ def test_all_that_is_documented_is_served_and_tells_what_is_broken(lab: Lab, ope
     assert scraped.value("populate_stalled", **labels(good)) == 0
     # It is asked again now and then.
     assert (scraped.value("populate_resolve_failures_total", reason="ImportFailed", **labels(broken)) or 0) >= 1
+    assert (scraped.value("populate_resolves_total", outcome="refused", **labels(broken)) or 0) >= 1
+    answers = {answer: scraped.value("populate_resolves_total", outcome=answer, **labels(good)) for answer in ANSWERS}
+    assert answers == {"answered": 1, "refused": 0}
     documented = {name for metric in of_operator() for name in metric.series}
     assert scraped.names() & documented == documented

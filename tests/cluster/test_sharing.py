@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.servers.host import wait_until
 
+from .conftest import one_engine
 from .installation import Installation
 from .lab import Lab
 
@@ -32,6 +33,7 @@ def test_a_more_urgent_populatejob_has_its_keys_made_first(lab: Lab) -> None:
     usual.until(progress="6/6")
 
 
+@one_engine
 def test_another_namespace_leaves_alone_what_a_dead_worker_of_this_one_held(
     lab: Lab, watched: tuple[str, str], operator: Installation
 ) -> None:
@@ -50,7 +52,7 @@ def test_another_namespace_leaves_alone_what_a_dead_worker_of_this_one_held(
     second = lab.apply("second", there)
     wait_until(lambda: lab.made() == [2, 3], "the others made")
     foreign = second.until_condition("ForeignReservations", "True", "HeldElsewhere")
-    host = f"{dead}.{here}.{here}"
+    host = f"{dead}.populate-worker.{here}.{here}"
     assert host in foreign["message"]
     second.annotate(refresh="now")
     second.until(lastHandledRefresh="now", reserved=1)

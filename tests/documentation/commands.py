@@ -123,7 +123,7 @@ def _some_test_has(name: str) -> bool:
 
 def _pip(words: list[str], _: set[str]) -> Iterator[str]:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    if words[0] != "install":
+    if words[0] not in ("install", "wheel"):
         yield f"pip {words[0]} is not known here"
     for word in words[1:]:
         where, _bracket, names = word.partition("[")
@@ -200,6 +200,7 @@ PROGRAMS: dict[str, Judge] = {
     "populate": _populate,
     "pytest": _pytest,
     "python": _python,
+    "sed": _anything,
     "source": _anything,
     "xargs": judge,
 }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 WARM_UP = 0.25
 """Share of the whole after which growth is judged: imports, pools and caches fill before."""
-MEMORY_MIB_PER_HOUR, COUNT_PER_HOUR = 5.0, 1.0
+MEMORY_MIB_PER_HOUR, COUNT_PER_HOUR = 1.0, 1.0
 
 
 @dataclass(frozen=True)

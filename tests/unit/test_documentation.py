@@ -30,12 +30,13 @@ FENCED = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
 
 def judge_console(block: Block, _: Path) -> Iterator[str]:
     titles = {other.title for other in BLOCKS if other.page == block.page and other.title}
+    written = set(re.findall(r" > (\S+)$", block.text, re.MULTILINE))
     found = list(shell.typed(block.text))
     if not found:
         yield "no command in it"
     for typed in found:
         for words in shell.commands(typed.command):
-            yield from (f"{' '.join(words)}: {wrong}" for wrong in commands.judge(words, titles | PERHAPS))
+            yield from (f"{' '.join(words)}: {wrong}" for wrong in commands.judge(words, titles | written | PERHAPS))
 
 
 def judge_yaml(block: Block, folder: Path) -> Iterator[str]:
@@ -156,6 +157,19 @@ def test_code_is_fenced(page: Path) -> None:
 def test_the_reference_pages_are_up_to_date() -> None:
     done = subprocess.run([sys.executable, ".ci/reference.py", "--check"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("page", "pattern"),
+    [
+        ("quickstart.md", r"registry\.example/populate-worker:(\S+)"),
+        ("how-to/own-image.md", r"registry\.example/populate-worker:(\S+)"),
+        ("how-to/own-image.md", r"populate_operator-([\d.]+)-py3-none-any\.whl"),
+    ],
+)
+def test_images_are_built_on_the_worker_of_this_version(page: str, pattern: str) -> None:
+    chart = yaml.safe_load((objects.CHART / "Chart.yaml").read_text())
+    assert set(re.findall(pattern, (ROOT / "docs" / page).read_text())) == {chart["appVersion"]}
 
 
 def anchors(page: Path) -> set[str]:

@@ -13,7 +13,7 @@ from populate_jobs.errors import PopulateError, ResolveRefused
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "troubleshooting.md"
 FOLDERS = ("operator/populate_operator", "worker/populate_worker")
-TELLING = {"Condition", "Event", "Problem", "ResolveRefused", "_problem", "_refused"}
+TELLING = {"Condition", "Event", "Obstacle", "Problem", "ResolveRefused", "_problem", "_refused"}
 """What is called with a reason."""
 WORD = re.compile(r"[A-Z][a-z]+(?:[A-Z][A-Za-z]*)?")
 CONDITIONS = {"DatabaseReachable", "Failed", "ForeignReservations", "JobsFailing", "Ready", "Reconciling", "Stalled"}
@@ -27,7 +27,7 @@ OTHERS = {
 """Words of the same form that are something else: kinds, phases and levels, values of fields, classes."""
 KUBERNETES = re.compile(
     ".*BackOff|CreateContainer.*|RunContainerError|DeadlineExceeded|ErrImage.*|InvalidImageName|RegistryUnavailable"
-    "|Completed|PodScheduled|ReplicaFailure"
+    "|Completed|ContainerCannotRun|StartError|PodReadyToStartContainers|PodScheduled|ReplicaFailure"
 )
 """Reasons and conditions of its own that we read."""
 

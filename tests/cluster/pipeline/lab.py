@@ -109,6 +109,7 @@ def sleep(item, seconds):
 
 def wait(item):
     """Until a row of Leave lets it go."""
+    print("waits", flush=True)
     question = f"SELECT count(*) FROM {Leave().full_table_name} WHERE item = %s"
     while not ask_aside(question, (item,)).fetchone()[0]:
         time.sleep(0.1)
