@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 from populate_operator.kube.api import Cluster
 from populate_operator.kube.controller import Controller, Options
 from populate_operator.kube.health import Pulse
 from populate_operator.kube.metrics import Metrics
+from populate_operator.kube.populating import Populating
 from populate_operator.plan.share import Claim
+from populate_operator.spec import PopulateJob
+
+from tests.unit.kube import resource
 
 CAP = 3
 SERVER = SimpleNamespace(backend="postgresql", server=SimpleNamespace(identity="one"))
@@ -89,3 +93,19 @@ def test_workers_that_an_earlier_operator_started_have_their_places_before_anyth
         assert Capped(seen, unseen).turn() == [1]
 
     asyncio.run(scenario())
+
+
+def test_one_that_is_deleted_claims_no_places_however_long_others_keep_it() -> None:
+    pace = SimpleNamespace(settled_per_worker_second=None)
+
+    class Kept(Populating):
+        def __init__(self) -> None:
+            self.seen = resource()
+            self.job = PopulateJob.from_object(self.seen)
+            self.plan = cast(Any, SimpleNamespace(replicas=3, busy=frozenset()))
+            self._previous = cast(Any, SimpleNamespace(memory=SimpleNamespace(pace=pace)))
+
+    job = Kept()
+    assert job.claim.replicas == 3
+    job.seen["metadata"]["deletionTimestamp"] = "2026-11-02T10:00:00Z"
+    assert job.claim.replicas == 0

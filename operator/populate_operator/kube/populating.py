@@ -163,6 +163,8 @@ class Populating:
     @property
     def claim(self) -> Claim:
         worker = self.job.spec.worker
+        if is_leaving(self.seen):  # and its workers with it, whoever else may keep the resource
+            return Claim(worker.concurrency, 0)
         if self.plan is None:  # of a restarted operator, which does not know yet what its workers are at
             return Claim(worker.concurrency, self.crew.replicas, self.crew.replicas, self.job.spec.priority)
         held_fast = pinned(len(self.plan.busy), self._rate, worker.concurrency, worker.drain_seconds)
