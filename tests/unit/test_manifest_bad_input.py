@@ -25,7 +25,11 @@ from tests.unit.manifest_text import HEAD, a_job, problems
         ({"mode": "Batch"}, 'spec.mode: must be Continuous or Once, not "Batch"'),
         ({"onEmpty": False}, "spec.onEmpty: must be Ignore or Error, not false"),
         ({"restriction": 5}, "spec.restriction: must be a string, not 5: put it in quotes"),
-        ({"restriction": {"session": 3}}, 'spec.restriction: must be a string, not {"session": 3}'),
+        (
+            {"restriction": {"session": 3}},
+            'spec.restriction: must be a string, not {"session": 3}: attributes and their values are a term of '
+            'restrictBy: [{key: {"session": 3}}]',
+        ),
         ({"scaling": 5}, "spec.scaling: must be an object, not 5"),
         ({"scaling": {"maxWorkers": -3}}, "spec.scaling.maxWorkers: must be from 0 to 1000, not -3"),
         ({"scaling": {"maxWorker": 3}}, "spec.scaling.maxWorker: is not a field here: did you mean maxWorkers?"),

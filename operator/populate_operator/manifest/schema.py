@@ -95,7 +95,7 @@ def _violations(error: ValidationError) -> Iterator[Violation]:
         missing = [name for name in schema["required"] if name not in found]
         yield from (((*path, name), _missing(schema["properties"][name])) for name in missing)
     elif error.validator != "type" or "enum" not in schema:  # the values to choose from say it better
-        yield path, _broken(str(error.validator), schema, found)
+        yield path, _broken(str(error.validator), schema, found) + _elsewhere(path, found)
 
 
 def _missing(schema: Schema) -> str:
@@ -118,6 +118,13 @@ def _broken(keyword: str, schema: Schema, found: Any) -> str:
 
 def _one_of(words: list[str]) -> str:
     return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
+def _elsewhere(path: Path, found: Any) -> str:
+    """As DataJoint takes a restriction."""
+    if path != ("spec", "restriction") or not isinstance(found, dict):
+        return ""
+    return f": attributes and their values are a term of restrictBy: [{{key: {quoted(found)}}}]"
 
 
 def _remedy(types: list[str], found: Any) -> str:
