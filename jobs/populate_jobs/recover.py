@@ -44,7 +44,9 @@ def recover(
 
 def recover_unseen(jobs: JobsTable, hosts: Sequence[str]) -> Recovered:
     """Gives back what is reserved under these hosts, whose workers may live, where the server sees none of theirs."""
-    rows = jobs.run("held_by_unseen", hosts, hosts=", ".join(["%s"] * len(hosts))).rows if hosts else []
+    if not hosts:
+        return Recovered()
+    rows = jobs.run("held_by_unseen", hosts, hosts=", ".join(["%s"] * len(hosts)), gone=jobs.sql("gone")).rows
     return _give_back(jobs, _reservations(jobs, rows), None, RetryPolicy())
 
 
@@ -54,7 +56,8 @@ def recover_orphans(jobs: JobsTable, older_than: float, *, but_hosts_ending: str
     What workers of other operators hold is theirs to give back.
     """
     workers = f"%{WORKER_MARK}.%"
-    rows = jobs.run("orphaned", [older_than, but_hosts_ending, but_hosts_ending, workers]).rows
+    args = [older_than, but_hosts_ending, but_hosts_ending, workers]
+    rows = jobs.run("orphaned", args, gone=jobs.sql("gone")).rows
     return _give_back(jobs, _reservations(jobs, rows), None, RetryPolicy())
 
 

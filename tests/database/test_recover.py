@@ -94,14 +94,26 @@ def test_a_worker_that_has_opened_another_session_is_seen(pipeline: Pipeline, jo
 def test_what_is_held_by_a_worker_that_the_server_does_not_see_is_given_back(
     pipeline: Pipeline, jobs: JobsTable
 ) -> None:
-    account = jobs.connection.user.partition("@")[0]
-    elsewhere = f"{account}@192.0.2.1" if jobs.connection.backend == "mysql" else account
-    reserve(jobs, replace(ANNA, user=elsewhere), 3)
-    reserve(jobs, replace(BERT, user=elsewhere), 1)
+    reserve(jobs, replace(ANNA, user=elsewhere(jobs)), 3)
+    reserve(jobs, replace(BERT, user=elsewhere(jobs)), 1)
     reserve(jobs, replace(ANNA, user="somebody@192.0.2.1"), 1)
     pipeline.change(connection_id=GONE)
     assert recover_unseen(jobs, [ANNA.host]) == Recovered(released=3)
     assert recover_unseen(jobs, []) == Recovered()
+
+
+def elsewhere(jobs: JobsTable) -> str:
+    """This account, at an address from which it has no session."""
+    account = jobs.connection.user.partition("@")[0]
+    return f"{account}@192.0.2.1" if jobs.connection.backend == "mysql" else account
+
+
+def test_a_session_that_has_its_id_since_the_server_began_anew_is_none_of_that_worker(
+    pipeline: Pipeline, jobs: JobsTable
+) -> None:
+    reserve(jobs, replace(ANNA, user=elsewhere(jobs)), 1)
+    pipeline.change(reserved_time=pipeline.now() - seconds(10 * 365 * 86400), connection_id=jobs.connection.id)
+    assert recover_unseen(jobs, [ANNA.host]) == Recovered(released=1)
 
 
 class Telling(JobsTable):

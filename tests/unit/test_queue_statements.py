@@ -13,7 +13,7 @@ ONLY = {
     "postgresql": {"index_stage", "analyze_stage", "analyze", "limit_statements"},
 }
 PARTS = {"part", "what", "keys", "fenced", "durations", "hosts", "hashes", "stage", "select", "key_values"}
-PARTS |= {"seconds", "milliseconds"}
+PARTS |= {"seconds", "milliseconds", "gone"}
 
 
 class _Named(Connection):

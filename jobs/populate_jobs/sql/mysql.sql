@@ -167,27 +167,31 @@ FROM {jobs}
 WHERE status = 'reserved' AND host IN ({hosts})
   AND SUBSTRING_INDEX(CAST(user AS BINARY), '@', 1) = SUBSTRING_INDEX(CAST(USER() AS BINARY), '@', 1)
   AND CONNECTION_ID() IN (SELECT p.id FROM information_schema.processlist p)
-  AND connection_id NOT IN (SELECT p.id FROM information_schema.processlist p)
+  AND ({gone})
   AND CAST(user AS BINARY) NOT IN (
     SELECT CAST(CONCAT(p.user, '@', SUBSTRING_INDEX(
       p.host, ':', GREATEST(1, CHAR_LENGTH(p.host) - CHAR_LENGTH(REPLACE(p.host, ':', ''))))) AS BINARY)
     FROM information_schema.processlist p)
 
+-- name: gone
+-- The session that reserved a row, as far as we see. Without the right PROCESS a user sees only sessions of its own. An
+-- id that is seen is somebody else's where the server has been started since, for they begin anew. (Each of MySQL and
+-- MariaDB takes for a comment where the other has its uptime.)
+connection_id NOT IN (SELECT p.id FROM information_schema.processlist p)
+    OR reserved_time < CURRENT_TIMESTAMP(3) - INTERVAL (
+      SELECT variable_value + 1
+      FROM /*!80000 performance_schema.global_status */ /*M! information_schema.global_status */
+      WHERE variable_name = 'Uptime') SECOND
+
 -- name: orphaned
--- The fences of rows reserved long ago by hosts that are neither ours nor other operators' workers, and whose
--- connection is not seen: without the right PROCESS a user sees only connections of its own. An id that is seen is
--- somebody else's where the server has been started since, for they begin anew. (Each of MySQL and MariaDB takes for a
--- comment where the other has its uptime.)
+-- The fences of rows reserved long ago by hosts that are neither ours nor other operators' workers, and whose session
+-- is gone.
 SELECT {key}, host, pid, connection_id, reserved_time, error_message
 FROM {jobs}
 WHERE status = 'reserved' AND {restriction}
   AND reserved_time < CURRENT_TIMESTAMP(3) - INTERVAL %s SECOND
   AND RIGHT(host, CHAR_LENGTH(%s)) <> %s AND host NOT LIKE %s
-  AND (connection_id NOT IN (SELECT id FROM information_schema.processlist)
-    OR reserved_time < CURRENT_TIMESTAMP(3) - INTERVAL (
-      SELECT variable_value + 1
-      FROM /*!80000 performance_schema.global_status */ /*M! information_schema.global_status */
-      WHERE variable_name = 'Uptime') SECOND)
+  AND ({gone})
 
 -- name: count_attempt
 INSERT INTO {attempts} (jobs_table, key_hash, attempts, last_failed)

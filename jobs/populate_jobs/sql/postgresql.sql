@@ -156,22 +156,27 @@ WHERE status = 'reserved' AND host IN ({hosts}) AND reserved_time < LOCALTIMESTA
 SELECT {key}, host, pid, connection_id, reserved_time, error_message
 FROM {jobs}
 WHERE status = 'reserved' AND host IN ({hosts}) AND "user" = current_user
-  AND connection_id NOT IN (SELECT pid FROM pg_stat_activity WHERE pid IS NOT NULL)
+  AND {gone}
   AND NOT EXISTS (
     SELECT 1 FROM pg_stat_activity s WHERE s.application_name = left('populate-worker ' || {jobs}.host, 63))
 
+-- name: gone
+-- The session that reserved a row: who has its id may have begun later. Who may not see when that was sees when the
+-- server began.
+NOT EXISTS (
+    SELECT 1 FROM pg_stat_activity s
+    WHERE s.pid = {jobs}.connection_id
+      AND COALESCE(s.backend_start, pg_postmaster_start_time()) < {jobs}.reserved_time + INTERVAL '1 second')
+
 -- name: orphaned
--- The fences of rows reserved long ago by hosts that are neither ours nor other operators' workers, and whose
--- connection is gone: who has its id may have begun later. Who may not see when that was sees when the server began.
+-- The fences of rows reserved long ago by hosts that are neither ours nor other operators' workers, and whose session
+-- is gone.
 SELECT {key}, host, pid, connection_id, reserved_time, error_message
 FROM {jobs}
 WHERE status = 'reserved' AND {restriction}
   AND reserved_time < LOCALTIMESTAMP(3) - %s * INTERVAL '1 second'
   AND right(host, char_length(%s)) <> %s AND host NOT LIKE %s
-  AND NOT EXISTS (
-    SELECT 1 FROM pg_stat_activity s
-    WHERE s.pid = {jobs}.connection_id
-      AND COALESCE(s.backend_start, pg_postmaster_start_time()) < {jobs}.reserved_time + INTERVAL '1 second')
+  AND {gone}
 
 -- name: count_attempt
 INSERT INTO {attempts} AS p (jobs_table, key_hash, attempts, last_failed)
