@@ -97,20 +97,22 @@ def test_a_secret_that_names_another_server_with_rows_of_this_queue(lab: Lab, cl
     lab.add("insert")
     job = lab.apply()
     lab.until_made(1)
-    elsewhere = keep(databases.NAMES[0], cluster.address)
+    home, elsewhere = lab.server, keep(databases.NAMES[0], cluster.address)
     declare(elsewhere, lab.schema)
+    lab.server = elsewhere
     try:
-        before, lab.server = lab.server, elsewhere
         lab.execute(f"INSERT INTO {lab.name('~~made')} (item, status, priority) VALUES (1, 'pending', 5)")
         lab.log_in(database="")
         refused = job.until_condition("Resolved", "False", "ServerChanged")
         assert f"login-{lab.id}" in refused["message"]
         job.until_workers(lambda pods: not pods, "without workers")
         assert lab.rows() == {1: "pending"}
-    finally:
+        lab.server = home
+        lab.log_in()
+        lab.add("insert", first=2)
+        lab.until_made(1, 2)
+        job.until_condition("Resolved", "True", "Resolved")
+    finally:  # no sooner: a server that is empty would be taken
+        lab.server = elsewhere
         lab.drop()
-        lab.server = before
-    lab.log_in()
-    lab.add("insert", first=2)
-    lab.until_made(1, 2)
-    job.until_condition("Resolved", "True", "Resolved")
+        lab.server = home
