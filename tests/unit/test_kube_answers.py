@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -34,12 +35,16 @@ class FakeCluster:
     def __init__(self) -> None:
         self.refusal: ClusterError | None = None
         self.applied: list[dict[str, Any]] = []
+        self.said = f"{BEGIN}\n{DOCUMENT.to_json()}\n{END}\n"
+        self.meanwhile: Callable[[], None] = lambda: None
+        """Happens while it is asked what resolve printed."""
 
     async def create(self, wanted: dict[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
         return kept(wanted)
 
     async def log(self, *_: str) -> str:
-        return f"{BEGIN}\n{DOCUMENT.to_json()}\n{END}\n"
+        self.meanwhile()
+        return self.said
 
     async def find(self, *_: str) -> None:
         return None
@@ -69,8 +74,11 @@ class Scene:
         self.metrics = Metrics(Pulse())
         place = Place(fake, self.store, unused, "1a2b3c4d", "me", lambda owner: None, self.metrics)
         self.answers = Answers(("lab", "heart-rate"), place, Errands(self.flight), self.flight)
+        self.pose(SPEC)
+
+    def pose(self, spec: Any) -> None:
         login: Any = SimpleNamespace(settings=DatabaseSettings("db", "me", "secret"))
-        self.answers.pose(SPEC, login)
+        self.answers.pose(spec, login)
 
     async def land(self) -> None:
         for _ in range(20):
@@ -118,6 +126,19 @@ def test_an_assignment_that_the_api_server_refuses_is_told_and_starts_no_worker(
         assert (told.reason, told.message) == ("AssignmentRefused", "exceeded quota: count/configmaps")
         assert told.lasting
         assert scene.answers.served(5, running=0) == 0
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("spec", "is_refused"), [(SPEC, True), (job(restriction="subject_id < 3"), False)])
+def test_what_is_said_to_an_earlier_spec_refuses_nothing_of_the_present_one(spec: Any, is_refused: bool) -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        scene.cluster.said = "killed"
+        await scene.ask()
+        scene.cluster.meanwhile = lambda: scene.pose(spec)
+        await scene.see(pod("resolve", phase="Failed", container=ended(1)))
+        assert (scene.answers.refusal is not None) == is_refused
 
     asyncio.run(scenario())
 

@@ -136,7 +136,8 @@ class Answers:
     def _was_answered(self, said: ResolveDocument | PopulateError, about: str) -> None:
         assert self._login is not None
         if isinstance(said, PopulateError):
-            self._refuse(said)
+            if about == self._question:  # else the spec was edited meanwhile
+                self._refuse(said)
             return
         address = relocation.address(self._login.settings)
         answer = assignments.Answer(said, about, tasks.now(), address)
@@ -149,6 +150,8 @@ class Answers:
         """Another server will do where nothing was made or queued on it yet."""
 
         def looked(holds_rows: bool) -> None:
+            if answer.question != self._question:
+                return
             if holds_rows:
                 self._refuse(relocation.refusal(kept, answer.document, self._secret))
             else:
