@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from populate_operator.database.flight import Flight
+from populate_operator.kube import silence
 from populate_operator.kube.api import ClusterError
 from populate_operator.kube.crew import Crew
 from populate_operator.kube.errands import Errands
@@ -14,11 +15,25 @@ from populate_operator.kube.place import Place
 from populate_operator.kube.store import Store
 from populate_operator.spec import PopulateJob
 
-from tests.unit.kube import job, resource
+from tests.clock import Clock
+from tests.unit.kube import job, pod, ready, resource
 from tests.unit.planning import NOW
 
 GOOD, TYPO = (job(worker={"image": image}) for image in ("lab:1", "lab:typo"))
 REFUSED = job(worker={"template": {"metadata": {"labels": {"bad": "!"}}}})
+
+
+HASH = "pod-template-hash"
+LABELS = pod()["metadata"]["labels"]
+UNSCHEDULABLE = pod(
+    "new",
+    phase="Pending",
+    conditions=[{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no GPU is free"}],
+)
+
+
+def leaving(found: dict[str, Any]) -> dict[str, Any]:
+    return {**found, "metadata": {**found["metadata"], "deletionTimestamp": "2026-11-02T10:00:00Z"}}
 
 
 class FakeCluster:
@@ -57,7 +72,8 @@ class Scene:
         self.flight = Flight(lambda: None)
         unused: Any = None
         fake: Any = self.cluster
-        place = Place(fake, Store(), unused, "1a2b3c4d", "me", lambda owner: None, unused)
+        self.store = Store()
+        place = Place(fake, self.store, unused, "1a2b3c4d", "me", lambda owner: None, unused)
         self.crew = Crew(("lab", "heart-rate"), place, Errands(self.flight))
 
     async def resize(self, spec: PopulateJob, replicas: int, *, rolls: bool) -> None:
@@ -65,6 +81,20 @@ class Scene:
         while self.flight.is_out("deployment") or self.flight.is_out("scale"):
             await asyncio.sleep(0)
             self.flight.collect()
+
+    def put(self, found: dict[str, Any]) -> None:
+        self.store.put(found)
+
+    async def turn(self, spec: PopulateJob, replicas: int) -> None:
+        if self.cluster.deployment:
+            self.store.put(self.cluster.deployment)
+        self.crew.look(NOW)
+        await self.resize(spec, replicas, rolls=True)
+
+    @property
+    def may_miss(self) -> int:
+        """Workers at a time, of a roll."""
+        return int(self.cluster.deployment["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"])
 
     async def turns(self, spec: PopulateJob) -> str | None:
         """The reason of what is wrong after some."""
@@ -102,7 +132,72 @@ def test_how_many_workers_a_roll_may_take_at_once_follows_their_number() -> None
     async def scenario(scene: Scene) -> None:
         for replicas, unavailable in ((1, 1), (12, 3), (2, 1)):
             await scene.resize(GOOD, replicas, rolls=True)
-            assert scene.cluster.deployment["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == unavailable
+            assert scene.may_miss == unavailable
+
+    asyncio.run(scenario(Scene()))
+
+
+def test_a_roll_takes_what_does_not_run_and_a_quarter_of_what_does() -> None:
+    async def scenario(scene: Scene) -> None:
+        await scene.resize(GOOD, 8, rolls=True)
+        for name in "abcd":
+            scene.put(ready(name))
+        await scene.resize(TYPO, 8, rolls=True)
+        assert scene.may_miss == 4 + 1
+
+    asyncio.run(scenario(Scene()))
+
+
+def test_a_roll_that_goes_on_no_more_for_want_of_room_takes_one_worker_more() -> None:
+    async def scenario(scene: Scene) -> None:
+        await scene.resize(GOOD, 8, rolls=True)
+        running = [{**ready(name), "spec": {"nodeName": "gpu"}} for name in "abcdefgh"]
+        for each in running:
+            scene.put(each)
+        await scene.resize(TYPO, 8, rolls=True)
+        scene.cluster.deployment["status"] = {"replicas": 8, "updatedReplicas": 4}
+        for each in running[4:]:  # and their node with them
+            scene.store.drop(each)
+            scene.put({**UNSCHEDULABLE, "metadata": {**each["metadata"], "uid": each["metadata"]["name"] + "2"}})
+        await scene.turn(TYPO, 8)
+        assert scene.may_miss == 4 + 1
+        await scene.turn(TYPO, 8)
+        assert scene.cluster.asked == ["apply", "apply", "merge"]
+
+    asyncio.run(scenario(Scene()))
+
+
+def test_new_workers_that_wait_for_the_room_of_leaving_ones_have_no_more_told_to_go() -> None:
+    async def scenario(scene: Scene) -> None:
+        await scene.resize(GOOD, 1, rolls=True)
+        scene.put(ready("a"))
+        await scene.resize(TYPO, 1, rolls=True)
+        scene.put(leaving(ready("a")))
+        scene.put({**UNSCHEDULABLE, "metadata": {**UNSCHEDULABLE["metadata"], "labels": {**LABELS, HASH: "new"}}})
+        await scene.turn(TYPO, 1)
+        assert scene.crew.rollout is not None
+        assert scene.cluster.asked == ["apply", "apply"]
+
+    asyncio.run(scenario(Scene()))
+
+
+def test_a_pod_of_which_nobody_hears_any_more_is_no_worker_that_ends_when_its_keys_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock(0.0)
+    monkeypatch.setattr(silence, "time", clock)
+
+    async def scenario(scene: Scene) -> None:
+        await scene.resize(GOOD, 1, rolls=True)
+        scene.put(leaving(ready("a")))
+        scene.put({**ready("b"), "metadata": {**ready("b")["metadata"], "labels": {**LABELS, HASH: "new"}}})
+        scene.crew.look(NOW)
+        assert scene.crew.rollout is not None
+        assert (scene.crew.leaving, scene.crew.staying) == (1, 1)
+        clock.now += 3600
+        scene.crew.look(NOW)
+        assert scene.crew.rollout is None
+        assert (scene.crew.leaving, scene.crew.staying) == (0, 1)
 
     asyncio.run(scenario(Scene()))
 

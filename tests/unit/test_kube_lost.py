@@ -9,9 +9,10 @@ from typing import Any, cast
 import pytest
 from populate_jobs import Recovered
 from populate_operator.database.flight import Flight
-from populate_operator.kube import lost
+from populate_operator.kube import lost, silence
 from populate_operator.kube.errands import Errands
-from populate_operator.kube.lost import ASK_EVERY, MARGIN_SECONDS, NAME, Lost
+from populate_operator.kube.lost import ASK_EVERY, NAME, Lost
+from populate_operator.kube.silence import MARGIN_SECONDS, Silence
 from populate_operator.plan import Queue
 
 from tests.clock import Clock
@@ -23,13 +24,14 @@ GRACE = 50
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     found = Clock(100.0)
-    monkeypatch.setattr(lost, "time", found)
+    for each in lost, silence:
+        monkeypatch.setattr(each, "time", found)
     return found
 
 
 @pytest.fixture
-def watch() -> Lost:
-    return Lost(Errands(Flight(lambda: None)))
+def watch() -> Silence:
+    return Silence()
 
 
 def leaving(name: str = "a", **status: Any) -> dict[str, Any]:
@@ -39,7 +41,7 @@ def leaving(name: str = "a", **status: Any) -> dict[str, Any]:
     return found
 
 
-def test_a_pod_is_lost_when_it_is_listed_long_after_its_time_to_go(clock: Clock, watch: Lost) -> None:
+def test_a_pod_is_lost_when_it_is_listed_long_after_its_time_to_go(clock: Clock, watch: Silence) -> None:
     assert watch.among([leaving()]) == []
     clock.now += GRACE + MARGIN_SECONDS
     assert watch.among([leaving()]) == []
@@ -48,19 +50,19 @@ def test_a_pod_is_lost_when_it_is_listed_long_after_its_time_to_go(clock: Clock,
 
 
 @pytest.mark.parametrize("other", [pod("a"), leaving(phase="Failed")], ids=["stays", "has ended"])
-def test_no_other_pod_is_lost(clock: Clock, watch: Lost, other: dict[str, Any]) -> None:
+def test_no_other_pod_is_lost(clock: Clock, watch: Silence, other: dict[str, Any]) -> None:
     watch.among([other])
     clock.now += 3600
     assert watch.among([other]) == []
 
 
 class ToyCrew:
-    """Has pods and nothing else."""
+    """Has pods of which nobody hears any more, and nothing else."""
 
     ours = ".lab.1a2b3c4d"
 
-    def __init__(self, *those: dict[str, Any]) -> None:
-        self.pods = those
+    def __init__(self, watch: Silence, *those: dict[str, Any]) -> None:
+        self.silent = watch.among(those)
 
 
 OUTSIDE = "d" + ToyCrew.ours
@@ -95,10 +97,14 @@ def test_the_database_is_asked_about_lost_workers_that_hold_keys_and_not_all_the
 ) -> None:
     async def scenario() -> None:
         flight, released = Flight(lambda: None), list[str]()
-        watch, keeper = Lost(Errands(flight)), ToyKeeper(answer, "a" + ToyCrew.ours, "c" + ToyCrew.ours, "workstation")
+        given_back, watch, keeper = (
+            Lost(Errands(flight)),
+            Silence(),
+            ToyKeeper(answer, "a" + ToyCrew.ours, "c" + ToyCrew.ours, "workstation"),
+        )
         for _ in range(int(GRACE + MARGIN_SECONDS + ASK_EVERY) + 5):
-            crew = ToyCrew(leaving("a"), leaving("b"), pod("c"), leaving("d"))
-            watch.give_back(cast(Any, crew), cast(Any, keeper), cast(Any, None), released.append)
+            crew = ToyCrew(watch, leaving("a"), leaving("b"), pod("c"), leaving("d"))
+            given_back.give_back(cast(Any, crew), cast(Any, keeper), cast(Any, None), released.append)
             while flight.is_out(NAME):
                 await asyncio.sleep(0)
                 flight.collect()

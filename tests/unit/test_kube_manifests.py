@@ -113,6 +113,11 @@ def test_what_an_operator_makes_otherwise_replaces_no_worker_unless_it_says_so(m
     assert applied(before) == applied(later) != applied(told)
 
 
+def test_another_installation_replaces_workers_for_those_under_the_earlier_name_are_nobodys() -> None:
+    here, there = (workers.deployment(job(), resource(), installation, 1) for installation in ("here", "there"))
+    assert applied(here) != applied(there)
+
+
 def applied(deployment: dict[str, Any]) -> str:
     return str(deployment["metadata"]["annotations"][APPLIED])
 

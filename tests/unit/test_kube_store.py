@@ -85,11 +85,11 @@ def test_an_operator_that_begins_anew_knows_the_queue_from_the_status() -> None:
 
 
 def test_what_nobody_reads_is_not_kept() -> None:
-    deployment = {**pod("a"), "kind": "Deployment", "spec": {"replicas": 3, "template": {"spec": {}}}}
+    deployment = {**pod("a"), "kind": "Deployment", "spec": {"replicas": 3, "strategy": {}, "template": {"spec": {}}}}
     deployment["metadata"]["managedFields"] = [{"manager": "kubelet"}]
     store = Store()
     store.put(deployment)
     kept = store.get("Deployment", "lab", "a")
     assert kept is not None
-    assert (kept["spec"], "managedFields" in kept["metadata"]) == ({"replicas": 3}, False)
+    assert (kept["spec"], "managedFields" in kept["metadata"]) == ({"replicas": 3, "strategy": {}}, False)
     assert store.replace("Deployment", [deployment]) == []

@@ -21,6 +21,7 @@ from .manifests import names
 from .manifests.worker import deployment, of_size, suffix
 from .place import Place
 from .rousing import rouse
+from .silence import Silence
 from .store import Owner
 
 Change = Callable[[], Coroutine[Any, Any, Object]]
@@ -46,6 +47,9 @@ class Crew:
         self.ours = suffix(owner[0], place.installation)
         self.problem: Problem | None = None
         self.rollout: Rollout | None = None
+        self.silent: list[Object] = []
+        """Pods of which nobody hears any more."""
+        self._silence = Silence()
         self._refused: tuple[str, ClusterError] | None = None
         """Which pod template the API server did not take, and why."""
         self._wanted: tuple[PopulateJob, Object] | None = None
@@ -62,6 +66,19 @@ class Crew:
         return pods.workers(self.pods, self.ours)
 
     @property
+    def staying(self) -> int:
+        return sum(not pods.is_leaving(pod) for pod in self._living)
+
+    @property
+    def leaving(self) -> int:
+        """As far as anybody hears of them."""
+        return sum(pods.is_leaving(pod) for pod in self._living)
+
+    @property
+    def _living(self) -> list[Object]:
+        return [pod for pod in self.pods if not pods.is_over(pod) and pod not in self.silent]
+
+    @property
     def replicas(self) -> int:
         """As the Deployment has it now."""
         found = self._deployment
@@ -72,7 +89,8 @@ class Crew:
         those = {pods.host(pod, self.ours): pod for pod in self.pods if not pods.is_over(pod)}
         self._falls = {host: fall for host, pod in those.items() if (fall := self._fall(host, pod))}
         refused = self._refused[1] if self._refused else None
-        self.rollout = pods.rollout(self.pods, self._deployment, now)
+        self.silent = self._silence.among(self.pods)
+        self.rollout = pods.rollout(self._living, self._deployment, now)
         problem = pods.problem(self.pods, self._deployment, refused, self.problem, now)
         self.problem = None if pods.is_part_of(self.rollout, problem) else problem
 
@@ -93,17 +111,28 @@ class Crew:
 
     def resize(self, job: PopulateJob, owner: Object, replicas: int, busy: frozenset[str], *, rolls: bool) -> None:
         """Towards a Deployment of so many; its pods become what the spec says where that `rolls` them."""
-        replicas = pods.bearable(replicas, self.problem, self.pods, len(busy))
-        wanted = self._of_size(job, owner, replicas)
+        replicas = self.bearable(replicas, len(busy))
+        made = self._made(job, owner)
+        rolls = rolls and self._is_other(made)
+        wanted = of_size(made, replicas, self._missing(replicas, rolls=rolls))
         self._forget_refusal(wanted)
         costs = pods.costs(self.pods, busy, self.ours) if replicas < self.replicas else {}
         scaled = self._scaled(wanted)
         if scaled and self._refused:
             # A template that is not taken keeps no worker from being stopped.
             self._errands.run("scale", lambda: self._change(scaled, costs), self._place.store.put)
-        elif change := self._made_anew(wanted) if rolls and self._is_other(wanted) else scaled:
+        elif change := self._made_anew(wanted) if rolls else scaled:
             failed = functools.partial(self._failed, _template(wanted))
             self._errands.run("deployment", lambda: self._change(change, costs), self._applied, failed)
+
+    def bearable(self, replicas: int, busy: int) -> int:
+        """As many of these as may do any good."""
+        return pods.bearable(replicas, self.problem, self.pods, busy)
+
+    def _missing(self, replicas: int, *, rolls: bool) -> int:
+        if self._deployment is None:
+            return 0
+        return pods.missing(self._living, replicas, self.rollout, rolls=rolls)
 
     def _forget_refusal(self, wanted: Object) -> None:
         """Where another template is wanted than the one that was refused, or the wanted one is there."""
@@ -121,17 +150,20 @@ class Crew:
     def _scaled(self, wanted: Object) -> Change | None:
         """Its pods stay what they are: as before an edit without an answer, or as an earlier operator made them."""
         replicas, strategy = wanted["spec"]["replicas"], wanted["spec"]["strategy"]
-        if self._deployment is None or self.replicas == replicas:
+        if self._deployment is None:
+            return None
+        widens = self.rollout is not None and _most_missing(self._deployment) < _most_missing(wanted)
+        if self.replicas == replicas and not widens:
             return None
         namespace, name = self._owner
         size = {"spec": {"replicas": replicas, "strategy": strategy}}
         where = "Deployment", namespace, names.deployment_name(name)
         return functools.partial(self._place.cluster.merge, *where, size)
 
-    def _of_size(self, job: PopulateJob, owner: Object, replicas: int) -> Object:
+    def _made(self, job: PopulateJob, owner: Object) -> Object:
         if self._wanted is None or self._wanted[0] is not job:
-            self._wanted = (job, deployment(job, owner, self._place.installation, replicas))
-        return of_size(self._wanted[1], replicas)
+            self._wanted = (job, deployment(job, owner, self._place.installation, 0))
+        return self._wanted[1]
 
     def nudge(self, changed_at: str) -> None:
         """Has the kubelets bring a new assignment to pods older than it: a pod that changed they look at once."""
@@ -209,6 +241,12 @@ class Crew:
 def _template(deployment: Object) -> str:
     """Of which its pods are made."""
     return str(deployment["metadata"].get("annotations", {}).get(names.APPLIED, ""))
+
+
+def _most_missing(deployment: Object) -> int:
+    """While it rolls; as a number, as we write it."""
+    allowed = deployment["spec"].get("strategy", {}).get("rollingUpdate", {}).get("maxUnavailable", 0)
+    return allowed if isinstance(allowed, int) else 0
 
 
 def _is_as(found: Object, wanted: Object) -> bool:

@@ -1,4 +1,4 @@
-"""Workers on nodes of which nobody hears any more: told to go long ago, and listed still.
+"""What workers hold on nodes of which nobody hears any more.
 
 Nothing in the cluster says whether such a worker lives; the database does, as long as it sees a session of its.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from populate_jobs import Recovered, ResolveDocument
 
@@ -16,12 +16,9 @@ from populate_operator.database import tasks
 from populate_operator.database.keeper import Keeper
 
 from . import pods
-from .api import Object
 from .crew import Crew
 from .errands import Errands
 
-MARGIN_SECONDS = 30.0
-"""Beyond the time that a pod was given to go: a kubelet that can be asked has told of its end by then."""
 ASK_EVERY = 10.0
 NAME = "recover the unseen"
 
@@ -29,20 +26,11 @@ NAME = "recover the unseen"
 class Lost:
     def __init__(self, errands: Errands) -> None:
         self._errands = errands
-        self._told: dict[str, float] = {}
-        """Since when a pod, by its uid, was seen to be told to go: by our clock alone, for others may be wrong."""
         self._next_ask = 0.0
-
-    def among(self, those: Iterable[Object]) -> list[Object]:
-        """Pods whose time to go is over for long. To be called often, with all there are."""
-        now = time.monotonic()
-        leaving = {pod["metadata"]["uid"]: pod for pod in those if pods.is_leaving(pod) and not pods.is_over(pod)}
-        self._told = {uid: self._told.get(uid, now) for uid in leaving}
-        return [pod for uid, pod in leaving.items() if now > self._told[uid] + _grace(pod) + MARGIN_SECONDS]
 
     def give_back(self, crew: Crew, keeper: Keeper, document: ResolveDocument, released: Callable[[str], None]) -> None:
         """What they hold, unless the database sees them; `released` is told whose that was. To be called often."""
-        lost = {pods.host(pod, crew.ours) for pod in self.among(crew.pods)}
+        lost = {pods.host(pod, crew.ours) for pod in crew.silent}
         hosts = sorted(lost.intersection(keeper.queue.holders if keeper.queue else ()))
 
         async def recover() -> Recovered:
@@ -57,7 +45,3 @@ class Lost:
         if hosts and time.monotonic() >= self._next_ask:
             self._next_ask = time.monotonic() + ASK_EVERY
             self._errands.run(NAME, recover, done, keeper.failed)
-
-
-def _grace(pod: Object) -> float:
-    return float(pod["metadata"].get("deletionGracePeriodSeconds", 0))

@@ -97,8 +97,21 @@ def rollout(pods: Iterable[Object], deployment: Object | None, now: datetime) ->
 
 def is_part_of(rollout: Rollout | None, problem: Problem | None) -> bool:
     """Whether the next workers wait for those that leave, which make keys meanwhile."""
-    is_room = problem is not None and problem.reason in FOR_WANT_OF_ROOM
-    return is_room and rollout is not None and rollout.leaving > 0
+    return _is_for_want_of_room(problem) and rollout is not None and rollout.leaving > 0
+
+
+def missing(pods: Iterable[Object], replicas: int, rollout: Rollout | None, *, rolls: bool) -> int:
+    """How many of so many workers do not run: as a roll begins, and where it goes on no more for want of room."""
+    staying = _staying(pods)
+    if rolls:
+        return max(0, replicas - sum(map(is_ready, staying)))
+    if rollout is None or rollout.leaving or not _is_for_want_of_room(rollout.hindrance):
+        return 0
+    return max(0, replicas - sum("nodeName" in pod.get("spec", {}) for pod in staying))
+
+
+def _is_for_want_of_room(problem: Problem | None) -> bool:
+    return problem is not None and problem.reason in FOR_WANT_OF_ROOM
 
 
 def _first(

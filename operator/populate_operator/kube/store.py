@@ -84,7 +84,7 @@ def slim(seen: Object) -> Object:
     metadata = {name: value for name, value in seen["metadata"].items() if name != "managedFields"}
     if seen["kind"] != "Deployment":
         return {**seen, "metadata": metadata}
-    spec = {"replicas": seen["spec"].get("replicas", 0)}
+    spec = {"replicas": seen["spec"].get("replicas", 0), "strategy": seen["spec"].get("strategy", {})}
     return {**seen, "metadata": metadata, "spec": spec}
 
 

@@ -50,7 +50,7 @@ def deployment(job: PopulateJob, owner: Mapping[str, Any], installation: str, re
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": names.metadata(
-            owner, names.deployment_name(job.name), names.WORKER, **{names.APPLIED: _applied(job.spec)}
+            owner, names.deployment_name(job.name), names.WORKER, **{names.APPLIED: _applied(job.spec, installation)}
         ),
         "spec": {
             "revisionHistoryLimit": 1,
@@ -61,16 +61,17 @@ def deployment(job: PopulateJob, owner: Mapping[str, Any], installation: str, re
     return of_size(made, replicas)
 
 
-def _applied(spec: Spec) -> str:
-    """Of what a user can say of the pods."""
+def _applied(spec: Spec, installation: str) -> str:
+    """Of what people can say of the pods: a worker under an earlier installation is nobody's to recover."""
     worker, secret = spec.worker, spec.database.secret_ref.name
-    return names.digest([EDITION, worker.image, worker.template, worker.drain_seconds, secret])
+    return names.digest([EDITION, installation, worker.image, worker.template, worker.drain_seconds, secret])
 
 
-def of_size(made: Mapping[str, Any], replicas: int) -> dict[str, Any]:
-    """The same Deployment with so many workers."""
+def of_size(made: Mapping[str, Any], replicas: int, missing: int = 0) -> dict[str, Any]:
+    """The same Deployment with so many workers, of which these cannot run."""
     # A quarter of less than four is none: the old ones would wait for new ones that have no room beside them, for ever.
-    rolling = {"maxSurge": "25%", "maxUnavailable": max(1, replicas // 4)}
+    # So they would if those that have none were among the quarter.
+    rolling = {"maxSurge": "25%", "maxUnavailable": missing + max(1, (replicas - missing) // 4)}
     size = {"replicas": replicas, "strategy": {"type": "RollingUpdate", "rollingUpdate": rolling}}
     return {**made, "spec": {**made["spec"], **size}}
 
