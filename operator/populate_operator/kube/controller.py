@@ -16,16 +16,16 @@ from typing import TypeVar
 
 from populate_operator.database import tasks
 from populate_operator.plan.lineage import Lineage
-from populate_operator.plan.share import Present, grown, share
 
 from .api import CHILDREN, EVERYWHERE, Cluster, Object
+from .capacity import Capacity
 from .health import Pulse
 from .listing import Listing
 from .metrics import Metrics
 from .place import Place
 from .populating import Populating
 from .secrets import Secrets
-from .store import Owner, Store, is_in, owner_of, slim
+from .store import Owner, Store, is_in, owner_of, slim, version_of
 
 T = TypeVar("T")
 
@@ -66,12 +66,13 @@ class Controller:
         own = options.installation, options.reporter
         self._place = Place(cluster, self._store, secrets, *own, self.wake, metrics)
         self._jobs: dict[Owner, Populating] = {}
-        self._asked_for: dict[Owner, int] = {}
-        """Workers of each PopulateJob, the last time."""
+        self._capacity = Capacity(options.max_workers_per_database)
         self._due: dict[Owner, float] = {}
         """Monotonic time of each PopulateJob's next turn."""
         self._turned: dict[Owner, float] = {}
         self._resources: dict[Owner, Object] = {}
+        self._ended: dict[str, str] = {}
+        """Namespaces by the uids of what was deleted since their listing began: a list may be older than that."""
         self._lineage: Lineage[Owner] = Lineage()
         self._next_round = math.inf
         self._listings = [Listing(name, self._list) for name in options.namespaces or (EVERYWHERE,)]
@@ -84,6 +85,7 @@ class Controller:
         """`kind` is that of the watch event."""
         owner = (seen["metadata"]["namespace"], seen["metadata"]["name"])
         if kind == "DELETED":
+            self._ended[seen["metadata"]["uid"]] = owner[0]
             self._forget(owner)
         else:
             self._update(owner, slim(seen))
@@ -125,7 +127,7 @@ class Controller:
             del self._due[owner]
         jobs = [job for owner in due if (job := self._safely(owner, functools.partial(self._job, owner)))]
         ready = [job for job in jobs if self._safely(job.owner, functools.partial(self._see, job, now))]
-        replicas = self._shared(ready)
+        replicas = self._capacity.shared(self._jobs.values(), ready, now)
         for job in ready:
             self._safely(job.owner, functools.partial(self._act, job, replicas.get(job.owner), now))
         self._next_round = self._place.secrets.go(clock)
@@ -147,28 +149,11 @@ class Controller:
 
     def _act(self, job: Populating, replicas: int | None, now: datetime) -> None:
         assert job.plan is not None
-        self._asked_for[job.owner] = wanted = job.plan.replicas if replicas is None else replicas
+        wanted = job.plan.replicas if replicas is None else replicas
+        self._capacity.ask(job.owner, wanted)
         job.act(wanted, now)
         self._metrics.planned(job.owner, job.plan.status)
         self._call_again(job.owner, job.next_look)
-
-    def _shared(self, asking: Sequence[Populating]) -> dict[Owner, int]:
-        """Replicas by PopulateJob, where there is a cap on the workers of one database and somebody wants some."""
-        capacity = self._options.max_workers_per_database
-        if capacity is None:
-            return {}
-        given: dict[Owner, int] = {}
-        for server in {_server(job) for job in asking if job.plan and job.plan.replicas}:
-            those = [job for job in self._jobs.values() if _server(job) == server]
-            claims, present = [job.claim for job in those], [self._present(job) for job in those]
-            shares = grown(capacity, claims, share(capacity, claims), present)
-            given.update(zip((job.owner for job in those), shares, strict=True))
-        return given
-
-    def _present(self, job: Populating) -> Present:
-        """What was just asked for may not be seen in the cluster yet."""
-        staying = self._asked_for.get(job.owner, job.crew.replicas)
-        return Present(staying, max(staying, job.crew.replicas, len(job.crew.workers)))
 
     def _job(self, owner: Owner) -> Populating | None:
         """As the resource is now; a new one where it was made anew under its old name."""
@@ -178,7 +163,7 @@ class Controller:
             return None
         if job is None or job.seen["metadata"]["uid"] != seen["metadata"]["uid"]:
             job = self._jobs[owner] = Populating(seen, self._place)
-            self._asked_for.pop(owner, None)
+            self._capacity.begin(owner)
         elif job.seen is not seen:
             job.update(seen)
         return job
@@ -225,12 +210,16 @@ class Controller:
 
     def _update(self, owner: Owner, seen: Object) -> None:
         before = self._resources.get(owner)
+        if seen["metadata"]["uid"] in self._ended or (before and version_of(seen) < version_of(before)):
+            return
         self._resources[owner] = seen
         if before is None or _asks(before) != _asks(seen):
             self._mark(owner)
 
     def _forget(self, owner: Owner) -> None:
-        for known in (self._resources, self._jobs, self._asked_for, self._due, self._turned):
+        if job := self._jobs.get(owner):
+            self._capacity.end(job)
+        for known in (self._resources, self._jobs, self._due, self._turned):
             known.pop(owner, None)
         self._lineage.drop(owner)
         self._metrics.forget(owner)
@@ -243,6 +232,7 @@ class Controller:
     async def _list(self, namespace: str) -> None:
         """What is known of a namespace stays as it is where it cannot be listed."""
         self._store.begin_listing(namespace)
+        self._ended = {uid: where for uid, where in self._ended.items() if not is_in(where, namespace)}
         for kind in CHILDREN:
             found = await self._cluster.children(kind, namespace)
             for changed in self._store.replace(kind, found, namespace):
@@ -269,11 +259,6 @@ class Controller:
             self._forget(owner)
         for owner, item in found.items():
             self._update(owner, slim(item))
-
-
-def _server(job: Populating) -> tuple[str, str]:
-    """Which database a PopulateJob works on, as its own image saw it."""
-    return (job.document.backend, job.document.server.identity) if job.document else ("", "/".join(job.owner))
 
 
 def _asks(seen: Object) -> tuple[object, ...]:

@@ -167,8 +167,10 @@ class Populating:
             return Claim(worker.concurrency, 0)
         if self.plan is None:  # of a restarted operator, which does not know yet what its workers are at
             return Claim(worker.concurrency, self.crew.replicas, self.crew.replicas, self.job.spec.priority)
-        held_fast = pinned(len(self.plan.busy), self._rate, worker.concurrency, worker.drain_seconds)
-        return Claim(worker.concurrency, self.plan.replicas, held_fast, self.job.spec.priority)
+        busy = len(self.plan.busy)
+        held_fast = pinned(busy, self._rate, worker.concurrency, worker.drain_seconds)
+        wanted = self.crew.bearable(self._answers.served(self.plan.replicas, self.crew.replicas), busy)
+        return Claim(worker.concurrency, wanted, held_fast, self.job.spec.priority)
 
     @property
     def _rate(self) -> float | None:
