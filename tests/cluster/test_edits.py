@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from tests.servers.host import wait_until
 
 from . import images
@@ -74,26 +76,30 @@ def test_a_new_image_and_template_roll_the_pods_and_lose_no_key(lab: Lab, image:
 
 
 @one_engine
-def test_a_new_template_reaches_the_only_worker_where_there_is_no_room_beside_it(lab: Lab) -> None:
-    lab.add("wait")
+@pytest.mark.parametrize("asked", [1, 3])
+def test_a_new_template_reaches_the_only_worker_where_there_is_no_room_beside_it(lab: Lab, asked: int) -> None:
+    lab.add("wait", *["insert"] * (asked - 1))
     before, after = lab.template(LAB_MAKER="before"), lab.template(LAB_MAKER="after")
     for template in before, after:
         template["spec"]["affinity"] = alone(f"job-{lab.id}")
-    job = lab.apply(worker={"drainSeconds": 600, "template": before})
+    job = lab.apply(worker={"drainSeconds": 600, "template": before}, scaling={"maxWorkers": asked})
     lab.until_in_make(1)
-    (old,) = job.workers()
+    job.until_workers(lambda pods: len(pods) == asked, f"with {asked} workers, of which one runs")
+    (old,) = (name for name, pod in job.workers().items() if pod["status"]["phase"] == "Running")
 
     job.patch(worker={"template": after})
     wait_until(lambda: "Unschedulable" in job.condition("RollingOut").get("message", ""), "a new worker without room")
-    assert job.condition("RollingOut")["message"].startswith("1 worker of an earlier image or template")
+    wait_until(lambda: old not in job.workers(), "the old worker told to end")
+    one = "1 worker of an earlier image or template"
+    wait_until(lambda: job.condition("RollingOut").get("message", "").startswith(one), one)
     assert job.condition("Ready")["status"] == "True"
-    lab.add("insert", first=2)
+    lab.add("insert", first=asked + 1)
     lab.let(1)
-    lab.until_made(1, 2)
-    assert lab.makers() == {1: "before", 2: "after"}
-    assert lab.started() == [1, 2]
+    every = range(1, asked + 2)
+    lab.until_made(*every)
+    assert lab.makers() == {1: "before", **dict.fromkeys(every[1:], "after")}
+    assert lab.started() == [*every]
     wait_until(lambda: not job.condition("RollingOut"), "no more RollingOut")
-    assert old not in job.workers()
     assert "RollingOut" in job.events()
 
 
