@@ -16,6 +16,13 @@ WORKER_MARK = ".populate-worker"
 """Follows the worker's own name in the host under which it reserves: others see by it that it is one."""
 
 
+def worker_session(host: str) -> str:
+    """The name of a worker's sessions, by which the statement held_by_unseen knows that it lives: of the 63 characters
+    that PostgreSQL keeps, its own name has those that tell a pod from its siblings."""
+    own, place, *_ = [*host.split(WORKER_MARK + "."), ""]
+    return f"populate-worker {own[-30:]} {place[-16:]}"
+
+
 @dataclass(frozen=True)
 class Holder:
     """Who reserves: written to the row, and with `reserved_time` the fence of every later write to it."""

@@ -17,7 +17,7 @@ from populate_jobs import (
     recover_unseen,
     reserve,
 )
-from populate_jobs.types import WORKER_MARK
+from populate_jobs.types import WORKER_MARK, worker_session
 
 from tests.database.pipeline import ANNA, BERT, Pipeline, reserve_one, seconds, values
 from tests.database.users import user
@@ -25,6 +25,10 @@ from tests.servers.host import wait_until
 
 GONE = 0
 """No server gives a connection this id."""
+POD = f"calcium-traces-of-the-visual-cortex-worker-5d9c8b7f6d-abcde{WORKER_MARK}.lab.1a2b3c4d"
+"""The server sees none of its name."""
+SIBLING = POD.replace("-abcde", "-abcdf")
+LOCAL = f"w1{WORKER_MARK}.a-workstation-of-the-imaging-lab.example.org.run-0123456789"
 
 
 @pytest.fixture
@@ -82,13 +86,27 @@ def test_what_is_held_by_a_worker_that_the_server_sees_stays(pipeline: Pipeline,
     assert set(pipeline.statuses().values()) == {"reserved"}
 
 
-def test_a_worker_that_has_opened_another_session_is_seen(pipeline: Pipeline, jobs: JobsTable) -> None:
-    holder = replace(ANNA, user=jobs.connection.user)
-    reserve(jobs, holder, 6)
+@pytest.mark.parametrize("host", ["cleo.lab.test", SIBLING, LOCAL], ids=["short", "of a pod", "local"])
+def test_a_worker_that_has_opened_another_session_is_seen(host: str, pipeline: Pipeline, jobs: JobsTable) -> None:
+    reserve(jobs, replace(ANNA, host=host, user=jobs.connection.user), 6)
     pipeline.change(connection_id=GONE)
-    with closing(connect(jobs.connection.settings, name=f"populate-worker {holder.host}")):
-        assert recover_unseen(jobs, [holder.host]) == Recovered()
+    with closing(connect(jobs.connection.settings, name=worker_session(host))):
+        assert recover_unseen(jobs, [host]) == Recovered()
     assert set(pipeline.statuses().values()) == {"reserved"}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [SIBLING, POD.replace(".lab.", ".bal."), POD.replace("1a2b", "1a2c")],
+    ids=["of the same ReplicaSet", "of another namespace", "of another installation"],
+)
+def test_a_worker_is_not_seen_by_the_session_of_another_with_nearly_its_name(
+    other: str, pipeline: Pipeline, jobs: JobsTable
+) -> None:
+    reserve(jobs, replace(ANNA, host=POD, user=elsewhere(jobs)), 6)
+    pipeline.change(connection_id=GONE)
+    with closing(connect(jobs.connection.settings, name=worker_session(other))):
+        assert recover_unseen(jobs, [POD]) == Recovered(released=6)
 
 
 def test_what_is_held_by_a_worker_that_the_server_does_not_see_is_given_back(

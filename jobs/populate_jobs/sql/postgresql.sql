@@ -151,14 +151,16 @@ FROM {jobs}
 WHERE status = 'reserved' AND host IN ({hosts}) AND reserved_time < LOCALTIMESTAMP(3) - %s * INTERVAL '1 second'
 
 -- name: held_by_unseen
--- The same, of rows whose worker is not seen: neither the session that reserved them, nor any of its name, of which the
--- server keeps 63 characters. The names of its own sessions are what a user sees.
+-- The same, of rows whose worker is not seen: neither the session that reserved them, nor any of its name, which is
+-- what worker_session makes of its host. The names of its own sessions are what a user sees.
 SELECT {key}, host, pid, connection_id, reserved_time, error_message
 FROM {jobs}
 WHERE status = 'reserved' AND host IN ({hosts}) AND "user" = current_user
   AND {gone}
   AND NOT EXISTS (
-    SELECT 1 FROM pg_stat_activity s WHERE s.application_name = left('populate-worker ' || {jobs}.host, 63))
+    SELECT 1 FROM pg_stat_activity s
+    WHERE s.application_name = 'populate-worker ' || right(split_part({jobs}.host, '.populate-worker.', 1), 30)
+      || ' ' || right(split_part({jobs}.host, '.populate-worker.', 2), 16))
 
 -- name: gone
 -- The session that reserved a row: who has its id may have begun later. Who may not see when that was sees when the

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from populate_jobs import Connection, DatabaseSettings, connect
+from populate_jobs.types import worker_session
 
 from populate_worker.exit_codes import ExitCode
 from populate_worker.messages import LOGIN_FOLDER
@@ -73,8 +74,7 @@ def _environment(options: Options) -> dict[str, str]:
 
 
 def _connect(options: Options) -> Connection:
-    # By this name the statement held_by_unseen knows that a worker lives.
-    return connect(_settings(options), name=f"populate-worker {options.host}", statement_seconds=STATEMENT_SECONDS)
+    return connect(_settings(options), name=worker_session(options.host), statement_seconds=STATEMENT_SECONDS)
 
 
 def _writer(broken: Callable[[], None]) -> Callable[[str], None]:
