@@ -1,8 +1,8 @@
 """Brings a jobs table up to date with key_source and target, as DataJoint's `Job.refresh` does, set-based.
 
 Additions and success rows to be done again follow the restriction; vanished rows are judged by the unrestricted
-key_source. Two differences from DataJoint: a reserved row is never removed, and a row that another worker inserts
-meanwhile is no error.
+key_source. Three differences from DataJoint: a reserved row is never removed, a key for which make inserted nothing is
+when it leaves key_source, though it is ignored, and a row that another worker inserts meanwhile is no error.
 
 With little to do this is one statement for the additions, and one that finds nothing to remove. Only where more than
 FEW keys are new are they staged; only where some row might have vanished is key_source asked again.
@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
+from .finish import MADE_NOTHING
 from .pages import page_by_page
 from .stage import add_staged
 from .table import JobsTable
@@ -44,6 +46,11 @@ def refresh(
     return Refreshed(added, removed, re_pended, time.monotonic() - start, staged)
 
 
+def judged_by(stale_timeout: float) -> list[Any]:
+    """The values of the statements removable and vanished_keys."""
+    return [MADE_NOTHING, stale_timeout, stale_timeout]
+
+
 def _add(jobs: JobsTable, priority: int, delay: float) -> tuple[int, bool]:
     few = [priority, delay, FEW]
     added = jobs.run("add_new", few).rowcount
@@ -68,12 +75,12 @@ def _re_pend(jobs: JobsTable, priority: int) -> int:
 def _remove(jobs: JobsTable, stale_timeout: float) -> int:
     def change(keys: Sequence[Key]) -> int:
         condition, args = jobs.matching(keys)
-        return jobs.run("delete_keys", args, keys=condition).rowcount
+        return jobs.run("delete_keys", [*args, MADE_NOTHING], keys=condition).rowcount
 
-    ages = [stale_timeout, stale_timeout]
-    if not jobs.run("removable", ages).rows:
+    judged = judged_by(stale_timeout)
+    if not jobs.run("removable", judged).rows:
         return 0
-    removed = page_by_page(jobs, "vanished_keys", ages, change)
+    removed = page_by_page(jobs, "vanished_keys", judged, change)
     if jobs.has_attempts:
         jobs.run("forget_old_attempts", [jobs.name])
     return removed

@@ -11,6 +11,7 @@ from typing import Any
 
 from .connection import Connection
 from .document import ResolveDocument
+from .refresh import judged_by
 from .table import JobsTable
 from .types import Counts, Progress
 from .whole import whole
@@ -86,7 +87,7 @@ def check(connection: Connection, checks: Sequence[Check]) -> list[Changes]:
     for one in checks:
         part = union.part(one.document)
         part.add("part_keys")
-        part.add_if_any("vanished_keys", one.stale_timeout, one.stale_timeout)
+        part.add_if_any("vanished_keys", *judged_by(one.stale_timeout))
         if one.keep_completed:
             part.add_if_any("undone_keys")
     return [_changes(found) for found in union.run()]

@@ -1,15 +1,17 @@
 """How refresh goes about it: one evaluation, committed chunks, workers beside it, interruptions."""
 
+import math
 import sys
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from populate_jobs import JobsTable, refresh, reserve, stage
+from populate_jobs import JobsTable, Outcome, complete, refresh, reserve, stage
 from populate_jobs.errors import DatabaseUnreachable
+from populate_jobs.finish import EMPTY_SECONDS, MADE_NOTHING
 
-from tests.database.pipeline import ANNA, BERT, Login, Pipeline, seconds
+from tests.database.pipeline import ANNA, BERT, Login, Pipeline, reserve_one, seconds
 from tests.database.users import user, without_temporary_tables
 from tests.database.watch import Watched, once
 from tests.servers import Server
@@ -135,6 +137,36 @@ def test_a_row_that_is_reserved_while_it_is_judged_stays(pipeline: Pipeline) -> 
     jobs.after["vanished_keys"] = once(lambda: reserve(worker, ANNA, 1))
     assert refresh(jobs, stale_timeout=1).removed == 0
     assert pipeline.statuses() == {1: "reserved"}
+
+
+def test_a_key_that_made_nothing_is_queued_again_when_it_has_left_key_source_and_come_back(pipeline: Pipeline) -> None:
+    pipeline.enqueue(1)
+    jobs = pipeline.session()
+    jobs.unasked_until[EMPTY_SECONDS] = math.inf
+    assert complete(jobs, [(reserve_one(jobs), 1.0)]) == [Outcome.EMPTY]
+    assert (refresh(jobs).removed, pipeline.rows()) == (1, {})
+    pipeline.add(1)
+    assert refresh(jobs).added == 1
+    assert pipeline.statuses() == {1: "pending"}
+
+
+def test_what_made_nothing_stays_while_key_source_has_it_and_what_a_user_ignores_whatever_it_has(
+    pipeline: Pipeline,
+) -> None:
+    pipeline.add(1)
+    pipeline.enqueue(1, 2, status="ignore", age=100_000, error_message=MADE_NOTHING)
+    pipeline.enqueue(3, status="ignore", age=100_000)
+    pipeline.enqueue(4, status="ignore", age=100_000, error_message=f"ValueError: {MADE_NOTHING}")
+    assert refresh(pipeline.session(), stale_timeout=1).removed == 1
+    assert pipeline.statuses() == {1: "ignore", 3: "ignore", 4: "ignore"}
+
+
+def test_what_a_user_ignores_while_it_is_judged_stays(pipeline: Pipeline) -> None:
+    pipeline.enqueue(1, status="error")
+    jobs = pipeline.session(kind=Watched)
+    jobs.after["vanished_keys"] = once(lambda: pipeline.change(status="ignore"))
+    assert refresh(jobs).removed == 0
+    assert pipeline.statuses() == {1: "ignore"}
 
 
 @pytest.mark.usefixtures("chunks_of_ten")

@@ -24,6 +24,7 @@ from populate_jobs import (
 )
 from populate_jobs.connection import Result
 from populate_jobs.errors import DatabaseError
+from populate_jobs.finish import MADE_NOTHING
 from populate_operator.database.lane import Lane, Limits
 from populate_operator.database.round import MOST, Answer, Round, Seat
 
@@ -121,10 +122,10 @@ def test_a_check_tells_what_a_refresh_would_change(pipeline: Pipeline, connectio
         assert check(connection, [one]) == [Changes(progress(jobs))]
 
 
-@pytest.mark.parametrize("status", ["error", "success"])
+@pytest.mark.parametrize("status", ["error", "success", "ignore"])
 def test_a_check_tells_of_rows_whose_key_has_vanished(pipeline: Pipeline, connection: Connection, status: str) -> None:
     pipeline.add(1)
-    pipeline.enqueue(1, 2, status=status)
+    pipeline.enqueue(1, 2, status=status, error_message=MADE_NOTHING if status == "ignore" else "")
     asked = Check(pipeline.document())
     assert check(connection, [asked])[0].removes
     refresh(pipeline.session())

@@ -237,16 +237,18 @@ LIMIT %s
 -- Is there any row that vanished_keys would have to judge?
 SELECT 1
 FROM {jobs} AS j
-WHERE j.status IN ('success', 'error')
+WHERE (j.status IN ('success', 'error', 'ignore') AND (j.status <> 'ignore' OR j.error_message = %s))
    OR (j.status = 'pending' AND %s > 0 AND j.created_time < CURRENT_TIMESTAMP - INTERVAL %s SECOND)
 LIMIT 1
 
 -- name: vanished_keys
--- Rows whose key has left key_source: ended ones without a target row at once, others when stale.
+-- Rows whose key has left key_source: ended ones without a target row at once, others when stale. Of ignored ones only
+-- those with the message that we gave them.
 SELECT {j_key}
 FROM {jobs} AS j
 WHERE (
-    (j.status IN ('success', 'error') AND NOT EXISTS (SELECT 1 FROM {target} AS t WHERE {t_is_j}))
+    (j.status IN ('success', 'error', 'ignore') AND (j.status <> 'ignore' OR j.error_message = %s)
+        AND NOT EXISTS (SELECT 1 FROM {target} AS t WHERE {t_is_j}))
     OR (j.status IN ('pending', 'success', 'error')
         AND %s > 0 AND j.created_time < CURRENT_TIMESTAMP - INTERVAL %s SECOND)
   )
@@ -298,7 +300,8 @@ SET status = 'pending', priority = %s, created_time = CURRENT_TIMESTAMP(3),
 WHERE ({keys}) AND status = 'success'
 
 -- name: delete_keys
-DELETE {jobs} FROM {jobs} FORCE INDEX (PRIMARY) WHERE ({keys}) AND status NOT IN ('reserved', 'ignore')
+DELETE {jobs} FROM {jobs} FORCE INDEX (PRIMARY)
+WHERE ({keys}) AND status <> 'reserved' AND (status <> 'ignore' OR error_message = %s)
 
 -- name: less_urgent
 -- Pending rows that are less urgent than they should be, or that still have the priority this PopulateJob gave before.
