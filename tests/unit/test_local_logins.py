@@ -110,6 +110,55 @@ def test_a_login_that_is_given_wins_over_what_datajoint_would_find(tmp_path: Pat
     assert host(Manifest(), Source(None, VARIABLES, tmp_path, tmp_path)) == "from.environment"
 
 
+@pytest.mark.parametrize(
+    ("environ", "database", "words"),
+    [
+        ({}, {"port": 3307}, "DJ_PORT=3307, but populate does not read it and would use 3306: export DJ_PORT=3307,"),
+        ({"DJ_PORT": ""}, {"port": "3307"}, "export DJ_PORT=3307,"),
+        ({"DJ_BACKEND": "postgresql"}, {"port": 3306}, "would use 5432: export DJ_PORT=3306,"),
+        ({}, {"backend": "postgresql"}, "would use mysql: export DJ_BACKEND=postgresql,"),
+        ({"DJ_BACKEND": "postgresql"}, {"name": "my lab"}, "would use postgres: export DJ_DATABASE_NAME='my lab',"),
+        (
+            {},
+            {"port": 5433, "backend": "postgresql", "name": "lab"},
+            "would use 3306, mysql, postgres: export DJ_PORT=5433 DJ_BACKEND=postgresql DJ_DATABASE_NAME=lab,",
+        ),
+    ],
+)
+def test_another_server_than_datajoints_at_the_host_that_is_given_is_refused_with_what_to_export(
+    environ: Mapping[str, str], database: Mapping[str, object], words: str, tmp_path: Path
+) -> None:
+    file = with_settings(tmp_path, **database, password="quiet")
+    said = refusal(Source(None, {**VARIABLES, **environ}, tmp_path / "data", tmp_path))
+    assert said.startswith(f"{file} says ")
+    assert words in said
+    assert "quiet" not in said
+
+
+@pytest.mark.parametrize(
+    ("environ", "database"),
+    [
+        ({}, {"host": "db.lab", "port": 3306, "backend": "mysql", "user": "somebody"}),
+        ({}, {"name": "of no use to MySQL"}),
+        ({"DJ_PORT": "3306"}, {"port": 3307}),
+        ({"DJ_BACKEND": "postgresql"}, {"port": 5432, "name": "postgres"}),
+        ({"DJ_IGNORE_CONFIG_FILE": "1"}, {"port": 3307}),
+    ],
+)
+def test_the_server_that_datajoint_would_use_is_used(
+    environ: Mapping[str, str], database: Mapping[str, object], tmp_path: Path
+) -> None:
+    with_settings(tmp_path, **database)
+    assert host(Manifest(), Source(None, {**VARIABLES, **environ}, tmp_path, tmp_path)) == "from.environment"
+
+
+def test_a_login_in_a_file_is_all_there_is_to_it(tmp_path: Path) -> None:
+    with_settings(tmp_path, port=3307)
+    file = tmp_path / "secret.yaml"
+    file.write_text(SECRET_FILE)
+    assert host(Manifest(), Source(file, VARIABLES, tmp_path, tmp_path)) == "from.file"
+
+
 def test_a_server_of_our_own_is_had_whatever_is_configured(tmp_path: Path) -> None:
     with_settings(tmp_path, host="db.lab")
     assert not all_given([JOB], Manifest(secrets=SECRETS), Source(None, VARIABLES, tmp_path, tmp_path, embedded=True))

@@ -95,7 +95,9 @@ def _around(source: Source) -> DatabaseSettings | None:
     if source.secret_file is not None:
         return _of_file(source.secret_file)
     if source.environ.get("DJ_HOST"):
-        return DatabaseSettings.from_environment(source.environ)
+        settings = DatabaseSettings.from_environment(source.environ)
+        _refuse_another_there(source, settings)
+        return settings
     _refuse_another(source)
     return None
 
@@ -108,6 +110,24 @@ def _refuse_another(source: Source) -> None:
     if alone := [name for name in VARIABLES.values() if source.environ.get(name)]:
         verb = "is" if len(alone) == 1 else "are"
         raise SettingsError(f"{', '.join(alone)} {verb} set, but DJ_HOST is not: set it, too, or {EMBEDDED}")
+
+
+def _refuse_another_there(source: Source, settings: DatabaseSettings) -> None:
+    """At the host of the environment, too, DataJoint takes from its file what no variable says."""
+    found = configured(source.folder, source.environ)
+    if found is None:
+        return
+    uses = {"DJ_PORT": str(settings.port), "DJ_BACKEND": settings.backend}
+    if found.variables.get("DJ_BACKEND", settings.backend) == "postgresql":
+        uses["DJ_DATABASE_NAME"] = settings.database or "postgres"
+    others = {name: found.variables[name] for name in uses if found.variables.get(name, uses[name]) != uses[name]}
+    if others:
+        said = " ".join(f"{name}={shlex.quote(value)}" for name, value in others.items())
+        would = ", ".join(uses[name] for name in others)
+        raise SettingsError(
+            f"{found.file} says {said}, but populate does not read it and would use {would}: "
+            f"export {said}, or what you mean instead"
+        )
 
 
 def _assignments(variables: Mapping[str, str], environ: Mapping[str, str]) -> Iterator[str]:
