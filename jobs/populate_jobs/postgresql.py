@@ -10,20 +10,9 @@ import tempfile
 from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
+from . import sqlstate
 from .bounds import MOST_BYTES, TOO_MUCH
-from .errors import (
-    Contended,
-    DatabaseError,
-    DatabaseUnreachable,
-    Duplicate,
-    LockWaitedFor,
-    LoginRefused,
-    MissingGrant,
-    PopulateError,
-    SettingsError,
-    TableMissing,
-    TookTooLong,
-)
+from .errors import PopulateError, SettingsError
 from .settings import DatabaseSettings
 
 try:
@@ -39,27 +28,6 @@ _RECEIVED = 128
 
 T = TypeVar("T")
 
-# By SQLSTATE, or by its class of two characters.
-_KINDS: dict[str, type[DatabaseError]] = {
-    "08": DatabaseUnreachable,
-    "57P": DatabaseUnreachable,
-    "25P03": DatabaseUnreachable,  # idle in a transaction for too long
-    "25P04": DatabaseUnreachable,  # in a transaction for too long
-    "53100": DatabaseUnreachable,  # disk full
-    "53300": DatabaseUnreachable,  # too many connections
-    "25006": DatabaseUnreachable,  # read-only
-    "28": LoginRefused,
-    "3D000": LoginRefused,  # no such database
-    "42501": MissingGrant,
-    "42P01": TableMissing,
-    "42703": TableMissing,
-    "3F000": TableMissing,
-    "23505": Duplicate,
-    "57014": TookTooLong,  # statement_timeout
-    "40001": Contended,
-    "40P01": Contended,
-    "55P03": LockWaitedFor,
-}
 # Compiling takes seconds where one statement is about many tables, for rows that are read in no time.
 _NO_JIT = "SELECT set_config('jit', 'off', false) WHERE current_setting('jit', true) IS NOT NULL"
 _SSL_MODES = {"preferred": "prefer", "disabled": "disable", "required": "require", "verify-full": "verify-full"}
@@ -153,23 +121,9 @@ def is_open(raw: Any) -> bool:
 
 def translate(error: Exception) -> PopulateError:
     """The project's error for a driver's; the caller chains it."""
-    state = getattr(error, "sqlstate", None)
+    of_connection = isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
     text = str(error).strip() or type(error).__name__
-    if state is None:
-        return _without_state(error, text)
-    kinds = (_KINDS.get(state[:length]) for length in (5, 3, 2))
-    kind = next((kind for kind in kinds if kind), DatabaseError)
-    return kind(f"{text} ({state})", code=state)
-
-
-def _without_state(error: Exception, text: str) -> PopulateError:
-    if "password authentication failed" in text or "no password supplied" in text or "pg_hba.conf" in text:
-        return LoginRefused(text)
-    if 'database "' in text and "does not exist" in text:
-        return LoginRefused(text)
-    if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
-        return DatabaseUnreachable(text)
-    return DatabaseError(text)
+    return sqlstate.meaning(getattr(error, "sqlstate", None), text, of_connection=of_connection)
 
 
 def abandon(raw: Any) -> None:

@@ -152,6 +152,20 @@ def test_a_module_that_fails_is_refused_with_the_end_of_its_traceback(folder, co
     assert refused.traceback.splitlines()[-1].startswith(last)
 
 
+OF_THE_DRIVERS = """
+import psycopg2.errors, pymysql
+from datajoint.errors import *
+
+
+def of_postgresql(state):
+    error = psycopg2.errors.lookup(state)("said by the server")
+    error.__setstate__({"pgcode": state})
+    return error
+
+
+"""
+
+
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
@@ -159,17 +173,31 @@ def test_a_module_that_fails_is_refused_with_the_end_of_its_traceback(folder, co
         ("LostConnectionError('gone')", "DatabaseUnreachable"),
         ("pymysql.OperationalError(2013, 'Lost connection to MySQL server during query')", "DatabaseUnreachable"),
         ("pymysql.OperationalError(1040, 'Too many connections')", "DatabaseUnreachable"),
-        ("pymysql.OperationalError(1045, 'Access denied')", "ImportFailed"),
+        ("pymysql.OperationalError(1045, 'Access denied')", "LoginRefused"),
+        ("pymysql.OperationalError(1021, 'Disk full')", "DatabaseUnreachable"),
+        ("pymysql.OperationalError(1213, 'Deadlock found')", "ImportFailed"),
         ("psycopg2.OperationalError('server closed the connection unexpectedly')", "DatabaseUnreachable"),
-        ("psycopg2.OperationalError('password authentication failed for user lab')", "ImportFailed"),
+        ("psycopg2.OperationalError('password authentication failed for user lab')", "LoginRefused"),
+        ("psycopg2.OperationalError('FATAL:  role \"x\" does not exist')", "LoginRefused"),
+        ("psycopg2.OperationalError('FATAL:  database \"nope\" does not exist')", "LoginRefused"),
+        ("of_postgresql('08006')", "DatabaseUnreachable"),
+        ("of_postgresql('57P01')", "DatabaseUnreachable"),
+        ("of_postgresql('25P03')", "DatabaseUnreachable"),
+        ("of_postgresql('53100')", "DatabaseUnreachable"),
+        ("of_postgresql('28P01')", "LoginRefused"),
+        ("of_postgresql('57014')", "ImportFailed"),
+        ("of_postgresql('40P01')", "ImportFailed"),
+        ("of_postgresql('55P03')", "ImportFailed"),
+        ("of_postgresql('42P01')", "ImportFailed"),
         ("DataJointError('no foreign key')", "ImportFailed"),
     ],
 )
 def test_an_import_that_the_database_stops_says_so(folder, error, reason):
-    imports = "import psycopg2, pymysql\nfrom datajoint.errors import *\n"
-    code = f"{imports}try:\n    raise {error}\nexcept Exception:\n    raise DataJointError('no')"
+    code = f"{OF_THE_DRIVERS}try:\n    raise {error}\nexcept Exception:\n    raise DataJointError('no')"
     (folder / "clinic" / "broken.py").write_text(code)
-    assert refusal("clinic.broken.HeartRate").reason == reason
+    refused = refusal("clinic.broken.HeartRate")
+    assert refused.reason == reason
+    assert "importing clinic.broken failed with DataJointError: no" in str(refused)
 
 
 def test_a_long_traceback_is_cut_to_its_end(folder):

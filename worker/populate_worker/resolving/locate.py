@@ -14,8 +14,8 @@ from typing import Any
 import datajoint as dj
 import pymysql
 from datajoint.errors import AccessError, LostConnectionError
-from populate_jobs import mysql
-from populate_jobs.errors import DatabaseUnreachable, ResolveRefused
+from populate_jobs import mysql, sqlstate
+from populate_jobs.errors import DatabaseUnreachable, LoginRefused, PopulateError, ResolveRefused
 
 from .refusals import end_of_traceback
 
@@ -106,19 +106,24 @@ def database_reason(error: BaseException | None) -> str | None:
     while error is not None:
         if isinstance(error, AccessError):
             return "MissingGrant"
-        if isinstance(error, LostConnectionError) or _is_unreachable(error):
+        if isinstance(error, LostConnectionError):
             return "DatabaseUnreachable"
+        meant = _of_a_driver(error)
+        if isinstance(meant, (DatabaseUnreachable, LoginRefused)):
+            return type(meant).__name__
         error = error.__cause__ or error.__context__
     return None
 
 
-def _is_unreachable(error: BaseException) -> bool:
-    """Of the drivers' own errors, which come through where DataJoint opens a session."""
+def _of_a_driver(error: BaseException) -> PopulateError | None:
+    """What the drivers' own errors mean, which come through where DataJoint opens a session."""
     if isinstance(error, pymysql.err.OperationalError):
-        return isinstance(mysql.translate(error), DatabaseUnreachable)
+        return mysql.translate(error)
     psycopg2 = sys.modules.get("psycopg2")
-    operational = psycopg2 is not None and isinstance(error, psycopg2.OperationalError)
-    return operational and "authentication failed" not in str(error)
+    if psycopg2 is not None and isinstance(error, psycopg2.Error):
+        of_connection = isinstance(error, psycopg2.OperationalError)
+        return sqlstate.meaning(error.pgcode, str(error), of_connection=of_connection)
+    return None
 
 
 def near(name: str, names: list[str]) -> str:
