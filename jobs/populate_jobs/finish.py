@@ -25,9 +25,10 @@ SUSPECT = "Suspect: "
 """Begins the message of a row that is to be made alone: its worker was killed while it held it."""
 ANSWER_SECONDS = 3.0
 """Longest that key_source is asked whether it still has a key that failed: each of these is asked about by itself."""
-EMPTY_SECONDS = 20.0
+EMPTY_SECONDS = 6.0
 """The same for a batch of keys that make did not insert: who sets one aside that has left key_source never sees it made
-when it comes back. Less than any statement may take."""
+when it comes back. Of a worker that was told to stop, what is given back may wait for both answers: together they take
+less time than it has for that."""
 UNASKED_TIMES = 100.0
 """So many times as long it is not asked again after it took longer."""
 

@@ -312,7 +312,7 @@ def test_a_key_that_left_a_key_source_of_some_seconds_is_not_set_aside(
     jobs, clock = Watched(pipeline.connect(), pipeline.document()), Clock(1000.0)
     probe(jobs)
     monkeypatch.setattr(populate_jobs.finish, "time", clock)
-    jobs.before["in_key_source"] = lambda: clock.go_on(2 * ANSWER_SECONDS)
+    jobs.before["in_key_source"] = lambda: clock.go_on(1.5 * ANSWER_SECONDS)
     failed, empty = reserve(jobs, ANNA, 2)
     assert fail(jobs, failed, FAILURE, ONCE) is Outcome.ERROR
     assert complete(jobs, [(empty, 1.0)]) == [Outcome.VANISHED]

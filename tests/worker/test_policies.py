@@ -5,10 +5,11 @@ from datetime import datetime
 
 import pytest
 from populate_jobs import Failure, Reservation
+from populate_jobs.finish import ANSWER_SECONDS, EMPTY_SECONDS
 from populate_worker import failures
 from populate_worker.failures import is_full_disk
 from populate_worker.supervisor import idle, restarts
-from populate_worker.supervisor.drain import Stage, Stop
+from populate_worker.supervisor.drain import SETTLE_SECONDS, Stage, Stop
 from populate_worker.supervisor.fate import Circumstances, Fate, after_death, after_make
 from populate_worker.supervisor.postponed import Postponed
 
@@ -54,6 +55,10 @@ def test_only_a_worker_that_was_told_to_stop_leaves_keys_to_recovery(
     times: int, resting_for: float, gives_up: bool
 ) -> None:
     assert Stop(None if times == 0 else 0.0, times).gives_up(resting_for) is gives_up
+
+
+def test_a_worker_that_is_told_to_stop_has_time_for_what_key_source_is_asked_before_it_gives_back() -> None:
+    assert EMPTY_SECONDS + ANSWER_SECONDS < SETTLE_SECONDS
 
 
 def test_runners_that_do_not_come_up_are_started_less_and_less_often_and_then_not_at_all() -> None:
