@@ -111,12 +111,26 @@ def test_a_lost_session_is_told_by_a_query_that_may_not_reconnect(table: Any, se
     assert LostConnectionError.__name__ == "LostConnectionError", "the retry policy knows it by name"
 
 
+def test_whoever_connects_does_so_by_the_method_that_the_adapter_has_wait(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    connect = dj.Connection.connect
+    monkeypatch.setattr(dj.Connection, "connect", lambda ours: [asked.append(ours), connect(ours)])
+    login = {"backend": server.backend, "database_name": server.database or None}
+    ours = dj.Connection(server.host, server.user, server.password, server.port, **login)
+    assert asked == [ours]
+    ours.close()
+
+
 def test_postgresql_is_told_to_notice_a_node_that_is_lost(
     table: Any, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if server.backend != "postgresql":
         pytest.skip("MySQL and MariaDB have no such setting for a session")
-    monkeypatch.setattr(datajoint_adapter, "_log_in", lambda: None)
+    monkeypatch.setattr(datajoint_adapter, "log_in", lambda settings: None)
     monkeypatch.setattr(datajoint_adapter, "import_auto_populated", lambda path: lambda: table)
+    for name, value in server.environment().items():
+        monkeypatch.setenv(name, value)
     datajoint_adapter.AutoPopulated("", {}, ())
     assert table.connection.query("SHOW tcp_keepalives_idle").fetchone()[0] == "30"

@@ -21,7 +21,7 @@ class Server:
         if self.tries < self._takes:
             raise OSError("too many connections")
 
-    def is_away(self) -> bool:
+    def is_away(self, error: Exception) -> bool:
         return not next(self._says)
 
 

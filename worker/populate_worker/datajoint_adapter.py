@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import os
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from datajoint.errors import LostConnectionError
 from datajoint.jobs import _get_job_version
 from populate_jobs import DatabaseSettings, Failure, connect
 from populate_jobs.errors import DatabaseUnreachable, PopulateError
+from populate_jobs.shortage import is_shortage
 
 from . import failures, waiting
 from .messages import LOGIN_FOLDER
@@ -38,9 +39,12 @@ class AutoPopulated:
 
     def __init__(self, path: str, make_kwargs: Mapping[str, Any], uuid_attributes: Collection[str]) -> None:
         """Imports the class; raises whatever that raises. Waits for a server that takes no connection now."""
-        waiting.until(_log_in, _is_unreachable)
-        self._table = import_auto_populated(path)()
+        login = DatabaseSettings.from_environment(os.environ)
+        with _connections_waited_for():
+            log_in(login)
+            self._table = import_auto_populated(path)()
         self._connection = self._table.connection
+        self._has_our_login = _with(login).items() <= self._connection.conn_info.items()
         self._make_kwargs = dict(make_kwargs)
         self._uuid_attributes = uuid_attributes
         self._greet()
@@ -79,11 +83,8 @@ class AutoPopulated:
 
     def _read_login_anew(self) -> None:
         """DataJoint connects again as it did first; a mounted Secret may have changed since."""
-        if LOGIN_FOLDER in os.environ:
-            now = _login()
-            self._connection.conn_info |= {
-                "host": now.host, "port": now.port, "user": now.user, "passwd": now.password
-            }  # fmt: skip
+        if LOGIN_FOLDER in os.environ and self._has_our_login:
+            self._connection.conn_info |= _with(_login())
 
     def _is_lost(self) -> bool:
         """DataJoint's own is_connected says yes to a session that is gone."""
@@ -97,10 +98,24 @@ class AutoPopulated:
         return {name: _as_uuid(value) if name in self._uuid_attributes else value for name, value in key.items()}
 
 
-def _log_in() -> None:
-    """Before the lab's code is imported: what it does without a connection says nothing of it."""
-    log_in(DatabaseSettings.from_environment(os.environ))
-    dj.conn()
+@contextlib.contextmanager
+def _connections_waited_for() -> Iterator[None]:
+    """Whichever the lab's code opens, as whomever: what it does without one says nothing of it."""
+    connect = dj.Connection.connect
+
+    def connect_in_the_end(connection: dj.Connection) -> None:
+        waiting.until(lambda: connect(connection), _is_worth_it)
+
+    dj.Connection.connect = connect_in_the_end
+    try:
+        yield
+    finally:
+        dj.Connection.connect = connect
+
+
+def _is_worth_it(error: Exception) -> bool:
+    """Another server than ours that is away may be one that the lab's code can do without."""
+    return is_shortage(error) or _is_unreachable()
 
 
 def _is_unreachable() -> bool:
@@ -109,6 +124,11 @@ def _is_unreachable() -> bool:
     except PopulateError as error:
         return isinstance(error, DatabaseUnreachable)
     return False
+
+
+def _with(login: DatabaseSettings) -> dict[str, Any]:
+    """As DataJoint has it."""
+    return {"host": login.host, "port": login.port, "user": login.user, "passwd": login.password}
 
 
 def _login() -> DatabaseSettings:

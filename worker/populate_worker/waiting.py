@@ -11,7 +11,7 @@ FIRST_SECONDS, LONGEST_SECONDS = 0.1, 5.0
 TIMES = 3
 
 
-def until(attempt: Callable[[], None], is_worth_it: Callable[[], bool] = lambda: True) -> None:
+def until(attempt: Callable[[], None], is_worth_it: Callable[[Exception], bool] = lambda _: True) -> None:
     """Until it raises nothing; raises what it raises where after TIMES tries in a row no other is worth it.
 
     Once is not enough: where connections come and go, there may be one a moment after there was none.
@@ -21,7 +21,7 @@ def until(attempt: Callable[[], None], is_worth_it: Callable[[], bool] = lambda:
         try:
             return attempt()
         except Exception as error:
-            in_vain = 0 if is_worth_it() else in_vain + 1
+            in_vain = 0 if is_worth_it(error) else in_vain + 1
             if in_vain == TIMES:
                 raise
             print(f"waiting for the database: {error}", file=sys.stderr)
