@@ -22,6 +22,8 @@ REFUSED = (pymysql.Error, psycopg.Error)
 NEW_PASSWORD = "the-next-one"
 SUPERVISOR = r"^\d{4}-"
 """Its lines begin with the time, those of a runner with its name."""
+SHORTAGES = [(12, 10), (4, 2), (2, 2), (10, 3), (50, 48)][: repetitions(2, 5)]
+"""Workers, and the connections that they have together: each needs two."""
 KEYS = [*["insert"] * 20, "wait", *["insert"] * 40]
 
 
@@ -53,10 +55,12 @@ def test_a_server_whose_connections_are_all_taken_for_a_while(own_lab: Lab, logi
     assert set(own_lab.started_again()) <= {21}, "the one whose transaction was lost"
 
 
-def test_a_server_that_has_fewer_connections_than_there_are_supervisors(own_lab: Lab, login: DatabaseSettings) -> None:
-    workers = repetitions(12, 50)
+@pytest.mark.parametrize(("workers", "most"), SHORTAGES)
+def test_a_server_that_has_fewer_connections_than_there_are_supervisors(
+    own_lab: Lab, login: DatabaseSettings, workers: int, most: int
+) -> None:
     own_lab.fill(*["insert"] * 10 * workers)
-    limit_connections(own_lab, login.user, workers - 2)
+    limit_connections(own_lab, login.user, most)
     with contextlib.ExitStack() as crew:
         each = [
             crew.enter_context(
@@ -71,6 +75,17 @@ def test_a_server_that_has_fewer_connections_than_there_are_supervisors(own_lab:
         for worker in each:
             worker.stop()
     assert own_lab.made() == list(range(1, 10 * workers + 1))
+    assert own_lab.started_again() == {}
+
+
+def test_a_runner_that_has_the_only_connection_gives_it_to_others(own_lab: Lab, login: DatabaseSettings) -> None:
+    own_lab.fill("insert")
+    limit_connections(own_lab, login.user, 1)
+    with own_lab.worker(environment=login.to_environment()) as worker:
+        worker.until_logged("1 idle runners end")
+        limit_connections(own_lab, login.user, 2)
+        own_lab.until_done()
+        worker.stop()
     assert own_lab.started_again() == {}
 
 

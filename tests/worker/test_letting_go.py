@@ -1,6 +1,12 @@
-"""When a supervisor closes a connection that no runner can make use of."""
+"""When a worker closes a connection that it can make no use of without another."""
 
-from populate_worker.supervisor.letting_go import LET_GO_SECONDS, LettingGo
+import select
+from typing import Any
+
+import pytest
+from populate_jobs.errors import DatabaseUnreachable
+from populate_worker.supervisor.letting_go import LET_GO_SECONDS, LettingGo, waits_in_vain
+from populate_worker.supervisor.queue_thread import QueueThread
 
 LONGEST = LET_GO_SECONDS[1]
 
@@ -28,3 +34,38 @@ def test_whoever_asks_is_never_told_to_ask_again_in_the_past() -> None:
         for is_of_use in (False, True, False):
             letting_go.is_due(float(now), is_of_use=is_of_use)
             assert letting_go.at is None or letting_go.at > now
+
+
+@pytest.mark.parametrize(
+    ("starved", "asks", "making", "in_vain"),
+    [
+        (True, True, False, True),
+        # Where the database is down, or answers, an idle runner is at its place.
+        (False, True, False, False),
+        # Nobody has tried again, and there may be connections now.
+        (True, False, False, False),
+        (True, True, True, False),
+    ],
+)
+def test_idle_runners_wait_in_vain_while_their_supervisor_asks_and_no_connection_is_free(
+    starved: bool, asks: bool, making: bool, in_vain: bool
+) -> None:
+    assert waits_in_vain(starved=starved, asks=asks, idle=1, making=making) is in_vain
+    assert not waits_in_vain(starved=starved, asks=asks, idle=0, making=making)
+
+
+def test_who_asks_knows_whether_it_was_for_want_of_a_connection_that_nobody_answered() -> None:
+    errors = [DatabaseUnreachable("Too many connections (1040)"), DatabaseUnreachable("Connection refused (2003)")]
+
+    def connect() -> Any:
+        raise errors.pop(0)
+
+    queue = QueueThread(connect, document=None)  # type: ignore[arg-type]
+    found = []
+    for _ in range(2):
+        queue.submit(lambda jobs: None, lambda error: None, insist=False)
+        assert select.select([queue], [], [], 60.0)[0]
+        list(queue.answers())
+        found.append(queue.starved)
+    queue.close()
+    assert found == [True, False]

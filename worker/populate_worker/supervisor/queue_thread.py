@@ -18,6 +18,9 @@ from typing import Any
 
 from populate_jobs import Connection, JobsTable, ResolveDocument, probe
 from populate_jobs.errors import Contended, DatabaseUnreachable, LoginRefused, PopulateError
+from populate_jobs.shortage import is_shortage
+
+from .letting_go import ASK_SECONDS
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +44,8 @@ class QueueThread:
         self.document = document
         """May be replaced by one of the same table; holds from the next request on."""
         self.connects = 0
+        self.starved = False
+        """Whether the last try to connect found the server without a free connection."""
         self._connect = connect
         self._connection: Connection | None = None
         self._jobs: JobsTable | None = None
@@ -102,12 +107,12 @@ class QueueThread:
                 return failed
             log.warning("the database does not answer, trying again: %s", failed)
             self._abandoned.wait(pause * random.uniform(0.5, 1.5))
-            pause = min(LONGEST_PAUSE_SECONDS, 2 * pause)
+            pause = min(ASK_SECONDS if self.starved else LONGEST_PAUSE_SECONDS, 2 * pause)
 
     def _table(self) -> JobsTable:
         """On a connection that was open when last used, the server probed."""
         if self._connection is None:
-            self._connection = self._connect()
+            self._connection = self._open()
             self._jobs = None
             self.connects += 1
         if self._jobs is None or self._jobs.document is not self.document:
@@ -115,6 +120,15 @@ class QueueThread:
             probe(jobs)
             self._jobs = jobs
         return self._jobs
+
+    def _open(self) -> Connection:
+        try:
+            connection = self._connect()
+        except PopulateError as error:
+            self.starved = is_shortage(error)
+            raise
+        self.starved = False
+        return connection
 
     def _disconnect(self) -> None:
         if self._connection is not None:

@@ -20,7 +20,7 @@ from .crew import Crew
 from .drain import Stage, Stop
 from .fate import Circumstances, Fate
 from .hand import Hand
-from .letting_go import LettingGo
+from .letting_go import ASK_SECONDS, LettingGo, waits_in_vain
 from .loop import Loop, Wait
 from .metrics import Metrics
 from .postponed import Postponed
@@ -61,7 +61,7 @@ class Supervisor:
         self._rest_since: float | None = None
         self._alone_at = self._next_file_look = time.monotonic()
         self._next_ending: float | None = None
-        self._letting_go = LettingGo()
+        self._letting_go, self._parting = LettingGo(), LettingGo()
         self._queue = QueueThread(connect, self._assignment.document)
         self._crew = Crew(loop, environment, self._report, self._ended, write)
         self._hand = Hand(self._crew)
@@ -104,6 +104,7 @@ class Supervisor:
             self._take_over()
         if self._letting_go.is_due(now, is_of_use=self._needs_connection):
             self._queue.let_go()
+        self._part_with_runners(now)
         return Wait(self._next_call(now), self._hand.rest() if stage is Stage.WORK else 0.0)
 
     # What is to be done.
@@ -126,6 +127,19 @@ class Supervisor:
     def _needs_connection(self) -> bool:
         makes = self._crew.working() or any(runner.running for runner in self._crew)
         return bool(makes or self._supply.asking or self._settlement.open)
+
+    def _part_with_runners(self, now: float) -> None:
+        """Whose connections are of no use to us, and may be what another worker lacks; others wait in their place."""
+        idle = [runner for runner in self._crew.working() if runner.idle]
+        asks = bool(self._wanted(now) or self._supply.owes or self._settlement.open)
+        making = any(runner.running for runner in self._crew)
+        in_vain = waits_in_vain(starved=self._queue.starved, asks=asks, idle=len(idle), making=making)
+        if in_vain:
+            self._supply.look_before(now + ASK_SECONDS)
+        if self._parting.is_due(now, is_of_use=not in_vain):
+            log.info("no connection is free: %d idle runners end, for theirs to be", len(idle))
+            for runner in idle:
+                runner.retire()
 
     def _wanted(self, now: float) -> int:
         enough = self._settlement.open > MOST_UNSETTLED or self._hand.pace.runs_dry(now - self._alone_at)
@@ -159,6 +173,7 @@ class Supervisor:
 
     def _next_call(self, now: float) -> float:
         calls = [self._next_file_look, self._settlement.flush_at, self._next_ending, self._letting_go.at]
+        calls.append(self._parting.at)
         calls += [limit for _, limit in self._time_limits()]
         if self._supply.strays or self._wanted(now):
             calls.append(self._supply.next_look if not self._supply.asking else None)

@@ -81,6 +81,10 @@ class Supply:
         if self.error is None:
             self.next_look = min(self.next_look, self._asked_at + HURRY_SECONDS)
 
+    def look_before(self, then: float) -> None:
+        """Whatever pause the last error asked for."""
+        self.next_look = min(self.next_look, then)
+
     def postpone(self, why: str) -> None:
         """No key can be made for now, whichever it is: the next is asked for later, and later each time."""
         if not self._postponed:
