@@ -216,6 +216,27 @@ def test_deleting_a_busy_pod_costs_more_and_only_news_is_written() -> None:
     assert pods.costs([was_busy], {"c" + OURS}, OURS) == {}
 
 
+@pytest.mark.parametrize(
+    ("those", "asked", "least"),
+    [
+        ("new busy, ready idle, ready idle", 1, 3),
+        ("new busy, new idle, ready idle", 1, 2),
+        ("new busy, new idle, ready busy", 2, 2),
+        ("ready busy, ready idle, new idle", 1, 1),
+        ("new busy, ready busy, ready idle", 0, 0),
+        ("new busy, ready busy, ready idle", 1, 1),
+    ],
+)
+def test_no_worker_is_stopped_where_kubernetes_would_take_one_that_holds_keys_and_is_not_ready_yet(
+    those: str, asked: int, least: int
+) -> None:
+    found, busy = [], set()
+    for number, words in enumerate(those.split(", ")):
+        found.append((ready if "ready" in words else pod)(f"worker-{number}"))
+        busy |= {f"worker-{number}{OURS}"} if "busy" in words else set()
+    assert pods.least(asked, found, busy, OURS) == least
+
+
 def test_only_pods_older_than_the_assignment_are_told_of_it_and_once() -> None:
     def born(name: str, at: str, told: str = "", **status: Any) -> dict[str, Any]:
         found = pod(name, **status)

@@ -112,6 +112,8 @@ class Crew:
     def resize(self, job: PopulateJob, owner: Object, replicas: int, busy: frozenset[str], *, rolls: bool) -> None:
         """Towards a Deployment of so many; its pods become what the spec says where that `rolls` them."""
         replicas = self.bearable(replicas, len(busy))
+        if replicas < self.replicas:
+            replicas = min(self.replicas, pods.least(replicas, self.pods, busy, self.ours))
         made = self._made(job, owner)
         rolls = rolls and self._is_other(made)
         wanted = of_size(made, replicas, self._missing(replicas, rolls=rolls))

@@ -143,6 +143,17 @@ def _works(pod: Object) -> bool:
     return not is_over(pod) and (is_ready(pod) or bool(container(pod).get("ready")))
 
 
+def least(replicas: int, pods: Iterable[Object], busy: Container[str], ours: str) -> int:
+    """How many must stay of them lest one that holds keys is stopped, where so many were to stay and none of those.
+
+    Kubernetes stops those that are not ready first, whatever they cost: a worker that has just begun may not be yet.
+    """
+    staying = [(is_ready(pod), host(pod, ours) in busy) for pod in _staying(pods)]
+    if (False, True) not in staying or replicas < sum(holds for _, holds in staying):
+        return replicas
+    return max(replicas, len(staying) - staying.count((False, False)))
+
+
 def costs(pods: Iterable[Object], busy: Container[str], ours: str) -> dict[str, str]:
     """What it is to cost to delete each pod, by name, where it does not say so yet."""
     wanted = [(pod, BUSY_COST if host(pod, ours) in busy else "0") for pod in pods]
