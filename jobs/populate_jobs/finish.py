@@ -14,7 +14,7 @@ from typing import Any
 from .blob import pack_text
 from .errors import TableMissing, TookTooLong
 from .retry import KILLED, RetryPolicy, backoff, worth_retrying
-from .table import JobsTable
+from .table import JobsTable, places
 from .types import Failure, Key, Outcome, Reservation
 from .whole import whole
 
@@ -173,7 +173,7 @@ def _mark_ended(
 def _forget_attempts(jobs: JobsTable, ended: Sequence[Reservation]) -> None:
     keys = [held.key for held in ended if held.failed_before]
     if keys and jobs.has_attempts:
-        hashes = ", ".join(["%s"] * len(keys))
+        hashes = places(len(keys))
         jobs.run("forget_attempts", [jobs.name, *(jobs.hash(key) for key in keys)], hashes=hashes)
 
 

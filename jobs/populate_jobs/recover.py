@@ -7,7 +7,7 @@ from typing import Any
 
 from .finish import SUSPECT, fail, release, shortened
 from .retry import KILLED, RetryPolicy
-from .table import JobsTable
+from .table import JobsTable, places
 from .types import WORKER_MARK, Failure, Outcome, Recovered, Reservation
 
 _BATCH = 200
@@ -32,11 +32,10 @@ def recover(
     """
     if not hosts:
         return Recovered()
-    places = ", ".join(["%s"] * len(hosts))
     if older_than is None:
-        rows = jobs.run("held_by", hosts, hosts=places).rows
+        rows = jobs.run("held_by", hosts, hosts=places(len(hosts))).rows
     else:
-        rows = jobs.run("held_by_before", [*hosts, older_than], hosts=places).rows
+        rows = jobs.run("held_by_before", [*hosts, older_than], hosts=places(len(hosts))).rows
     kept = {(jobs.values(held.key), held.reserved_time) for held in but}
     held = [held for held in _reservations(jobs, rows) if (jobs.values(held.key), held.reserved_time) not in kept]
     return _give_back(jobs, held, suspect, policy or RetryPolicy())
@@ -46,7 +45,7 @@ def recover_unseen(jobs: JobsTable, hosts: Sequence[str]) -> Recovered:
     """Gives back what is reserved under these hosts, whose workers may live, where the server sees none of theirs."""
     if not hosts:
         return Recovered()
-    rows = jobs.run("held_by_unseen", hosts, hosts=", ".join(["%s"] * len(hosts)), gone=jobs.sql("gone")).rows
+    rows = jobs.run("held_by_unseen", hosts, hosts=places(len(hosts)), gone=jobs.sql("gone")).rows
     return _give_back(jobs, _reservations(jobs, rows), None, RetryPolicy())
 
 

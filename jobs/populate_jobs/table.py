@@ -55,7 +55,7 @@ class JobsTable:
         columns = [self.quoted(name) for name in self.attributes]
         args = [value for key in keys for value in self.values(key)]
         if len(columns) == 1:
-            return f"{columns[0]} IN ({_places(len(keys))})", args
+            return f"{columns[0]} IN ({places(len(keys))})", args
         one = "(" + " AND ".join(f"{column} = %s" for column in columns) + ")"
         return " OR ".join([one] * len(keys)), args
 
@@ -129,5 +129,5 @@ class JobsTable:
         self._names["due_index"] = f"FORCE INDEX ({self.quoted(name)})"
 
 
-def _places(count: int) -> str:
+def places(count: int) -> str:
     return ", ".join(["%s"] * count)
