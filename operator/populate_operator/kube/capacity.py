@@ -41,13 +41,14 @@ class Capacity:
 
     def end(self, job: Populating) -> None:
         self._asked_for.pop(job.owner, None)
-        self._outlived[job.owner] = Outlived(_server(job), job.job.spec.worker.concurrency, job.crew)
+        if self._most is not None:
+            self._outlived[job.owner] = Outlived(_server(job), job.job.spec.worker.concurrency, job.crew)
 
     def shared(self, jobs: Iterable[Populating], asking: Sequence[Populating], now: datetime) -> dict[Owner, int]:
         """Replicas by PopulateJob, where there is a limit and somebody wants some."""
-        self._look_after_the_outlived(now)
         if self._most is None:
             return {}
+        self._look_after_the_outlived(now)
         given: dict[Owner, int] = {}
         every = list(jobs)
         for server in {_server(job) for job in asking if job.plan and job.plan.replicas}:
