@@ -16,6 +16,7 @@ from .retry import RetryPolicy
 from .settings import DatabaseSettings
 from .table import JobsTable
 from .together import Changes, Check, Look, Sight, check, counts, look
+from .turns import turn
 from .types import (
     Counts,
     ErrorGroup,
@@ -81,4 +82,5 @@ __all__ = [
     "reprioritize",
     "reserve",
     "retry_errors",
+    "turn",
 ]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 
-from .errors import DatabaseError, MissingGrant, ServerUnsuitable, TableMissing
+from .errors import DatabaseError, Duplicate, MissingGrant, ServerUnsuitable, TableMissing
 from .table import JobsTable
 from .types import Server
 
@@ -31,7 +32,8 @@ def probe(jobs: JobsTable) -> Server:
 
 def install(jobs: JobsTable) -> None:
     """Makes the schema's attempts table, hidden from DataJoint by its name."""
-    jobs.run("install_attempts")
+    with contextlib.suppress(Duplicate):  # PostgreSQL: somebody else made it at the same moment
+        jobs.run("install_attempts")
 
 
 def _server(jobs: JobsTable) -> Server:

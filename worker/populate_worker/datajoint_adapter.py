@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import os
 import uuid
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,10 @@ from populate_jobs.shortage import is_shortage
 
 from . import failures, waiting
 from .messages import LOGIN_FOLDER
+from .resolving.declaring import in_turns
 from .resolving.locate import import_auto_populated
 from .resolving.login import log_in
+from .wrapping import wrapped
 
 _HEAR_OF_OUR_END = (
     "SELECT set_config('tcp_keepalives_idle', '30', false), set_config('tcp_keepalives_interval', '10', false), "
@@ -40,7 +42,7 @@ class AutoPopulated:
     def __init__(self, path: str, make_kwargs: Mapping[str, Any], uuid_attributes: Collection[str]) -> None:
         """Imports the class; raises whatever that raises. Waits for a server that takes no connection now."""
         login = DatabaseSettings.from_environment(os.environ)
-        with _connections_waited_for():
+        with wrapped(dj.Connection, "connect", _connect_in_the_end), in_turns(login):
             log_in(login)
             self._table = import_auto_populated(path)()
         self._connection = self._table.connection
@@ -98,19 +100,9 @@ class AutoPopulated:
         return {name: _as_uuid(value) if name in self._uuid_attributes else value for name, value in key.items()}
 
 
-@contextlib.contextmanager
-def _connections_waited_for() -> Iterator[None]:
+def _connect_in_the_end(connection: dj.Connection, connect: Callable[[dj.Connection], None]) -> None:
     """Whichever the lab's code opens, as whomever: what it does without one says nothing of it."""
-    connect = dj.Connection.connect
-
-    def connect_in_the_end(connection: dj.Connection) -> None:
-        waiting.until(lambda: connect(connection), _is_worth_it)
-
-    dj.Connection.connect = connect_in_the_end
-    try:
-        yield
-    finally:
-        dj.Connection.connect = connect
+    waiting.until(lambda: connect(connection), _is_worth_it)
 
 
 def _is_worth_it(error: Exception) -> bool:

@@ -72,15 +72,17 @@ def resolve(table: str, restriction: str, restrict_by: str) -> ResolveDocument:
     settings = DatabaseSettings.from_environment(os.environ)
     with contextlib.closing(connect(settings, name="populate resolve", statement_seconds=STATEMENT_SECONDS)) as ours:
         _import_datajoint()
+        from .resolving.declaring import in_turns
         from .resolving.describe import Request, describe
         from .resolving.locate import import_auto_populated
         from .resolving.login import log_in
 
         request = Request(table, restriction, _entries(restrict_by))
         log_in(settings)
-        found = import_auto_populated(table)
-        with contextlib.closing(found.connection):
-            return prepare(describe(found, request, ours), ours)
+        with in_turns(settings):
+            found = import_auto_populated(table)
+            with contextlib.closing(found.connection):
+                return prepare(describe(found, request, ours), ours)
 
 
 def prepare(document: ResolveDocument, connection: Connection) -> ResolveDocument:

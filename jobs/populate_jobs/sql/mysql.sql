@@ -10,6 +10,9 @@ SELECT @@version, CONNECTION_ID(), USER()
 -- name: end_session
 KILL %s
 
+-- name: take_turn
+SELECT GET_LOCK('populate turn', %s)
+
 -- name: describe_binlog
 SELECT @@log_bin, @@binlog_format
 
