@@ -8,6 +8,8 @@ LONGEST_LINE = 10_000
 
 def printable(text: str) -> str:
     """Without what would be a command to a terminal, or turn its text around; lines stay."""
+    if text.isprintable():
+        return text
     return "".join(letter if letter.isprintable() or letter == "\n" else UNPRINTABLE for letter in text)
 
 

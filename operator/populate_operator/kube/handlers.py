@@ -30,6 +30,19 @@ class Backoffs:
         return itertools.chain(itertools.repeat(TRY_AGAIN_EVERY, SOON_TIMES), itertools.repeat(SELDOM_EVERY))
 
 
+class NoDiffs(kopf.DiffBaseStorage):
+    """kopf copies every object that it sees, to compare it with the one before, also where no handler asks for that."""
+
+    def build(self, **_: Any) -> Any:
+        return {}
+
+    def fetch(self, **_: Any) -> None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        """Nothing is kept."""
+
+
 def registry(controller: Controller) -> kopf.OperatorRegistry:
     found = kopf.OperatorRegistry()
     kopf.on.login(registry=found)(kopf.login_via_client)
@@ -47,6 +60,7 @@ def settings() -> kopf.OperatorSettings:
     found = kopf.OperatorSettings()
     found.posting.enabled = False
     found.peering.standalone = True
+    found.persistence.diffbase_storage = NoDiffs()
     # Which kinds and namespaces there are is known; looking takes rights that a service account need not have.
     found.scanning.disabled = True
     # A watch on which nothing comes, not even the server's bookmarks, kopf itself begins anew after 70 s.

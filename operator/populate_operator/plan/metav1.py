@@ -20,7 +20,7 @@ def timestamp(at: datetime) -> str:
 
 def moment(text: str) -> datetime:
     """A timestamp of ours, read back."""
-    return datetime.strptime(text, _FORMAT).replace(tzinfo=timezone.utc)
+    return datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=timezone.utc)
 
 
 def written(
