@@ -1,12 +1,7 @@
 """When a worker closes a connection that it can make no use of without another."""
 
-import select
-from typing import Any
-
 import pytest
-from populate_jobs.errors import DatabaseUnreachable
 from populate_worker.supervisor.letting_go import LET_GO_SECONDS, LettingGo, waits_in_vain
-from populate_worker.supervisor.queue_thread import QueueThread
 
 LONGEST = LET_GO_SECONDS[1]
 
@@ -52,20 +47,3 @@ def test_idle_runners_wait_in_vain_while_their_supervisor_asks_and_no_connection
 ) -> None:
     assert waits_in_vain(starved=starved, asks=asks, idle=1, making=making) is in_vain
     assert not waits_in_vain(starved=starved, asks=asks, idle=0, making=making)
-
-
-def test_who_asks_knows_whether_it_was_for_want_of_a_connection_that_nobody_answered() -> None:
-    errors = [DatabaseUnreachable("Too many connections (1040)"), DatabaseUnreachable("Connection refused (2003)")]
-
-    def connect() -> Any:
-        raise errors.pop(0)
-
-    queue = QueueThread(connect, document=None)  # type: ignore[arg-type]
-    found = []
-    for _ in range(2):
-        queue.submit(lambda jobs: None, lambda error: None, insist=False)
-        assert select.select([queue], [], [], 60.0)[0]
-        list(queue.answers())
-        found.append(queue.starved)
-    queue.close()
-    assert found == [True, False]

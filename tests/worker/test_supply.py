@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 from populate_jobs import RetryPolicy
+from populate_jobs.errors import DatabaseUnreachable
 from populate_worker.supervisor import supply
-from populate_worker.supervisor.supply import FIRST_PAUSE_SECONDS, HURRY_SECONDS, LONGEST_PAUSE_SECONDS, Supply
+from populate_worker.supervisor.supply import FIRST_PAUSE_SECONDS, HURRY_SECONDS, LONGEST_PAUSE_SECONDS, Strays, Supply
 
 from tests.clock import Clock
 
@@ -81,3 +82,18 @@ def test_while_no_key_can_be_made_the_next_is_asked_for_later_and_later_until_on
     postponed.resume()
     postponed.postpone("the disk is full again")
     assert postponed.next_look - clock.now <= FIRST_PAUSE_SECONDS
+
+
+def test_what_may_be_in_our_name_is_asked_about_soon_whatever_pause_errors_have_led_to(clock: Clock) -> None:
+    queue = NotedQueue()
+    supply = idle_supply(queue, clock)
+    for _ in range(12):
+        clock.now = supply.next_look
+        supply.look(1, alone=True, now=clock.now)
+        queue.answer(DatabaseUnreachable("Connection refused (2003)"))
+    assert supply.next_look - clock.now > 2
+    supply.strays = Strays()
+    supply.look_before(clock.now + 2)
+    clock.now += 2
+    supply.look(0, alone=False, now=clock.now)
+    assert queue.waiting

@@ -52,7 +52,8 @@ class QueueThread:
         self._requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
         self._answers: collections.deque[tuple[Then, Any]] = collections.deque()
         self._readable, self._writable = os.pipe()
-        self._abandoned = threading.Event()
+        self._abandoned = self._hurried = False
+        self._woken = threading.Event()
         self._thread = threading.Thread(target=self._run, name="queue", daemon=True)
         self._thread.start()
 
@@ -62,6 +63,11 @@ class QueueThread:
     def let_go(self) -> None:
         """Closes the connection; the next request opens another."""
         self._requests.put(_Request(None, lambda _: None, insist=False))
+
+    def hurry(self) -> None:
+        """There is not much time left: no pause is long from now on, nor the one that there is."""
+        self._hurried = True
+        self._woken.set()
 
     def fileno(self) -> int:
         """Readable when answers() has something."""
@@ -75,7 +81,8 @@ class QueueThread:
 
     def close(self) -> None:
         """Tries nothing again, and ends once the statement that is running does."""
-        self._abandoned.set()
+        self._abandoned = True
+        self._woken.set()
         self._requests.put(None)
         self._thread.join(timeout=1.0)
 
@@ -103,11 +110,12 @@ class QueueThread:
                 failed = DatabaseUnreachable(f"a login that was good is refused; has the password changed? {error}")
             except Exception as error:  # noqa: BLE001 the loop's to judge
                 return error
-            if not request.insist or self._abandoned.is_set():
+            if not request.insist or self._abandoned:
                 return failed
             log.warning("the database does not answer, trying again: %s", failed)
-            self._abandoned.wait(pause * random.uniform(0.5, 1.5))
-            pause = min(ASK_SECONDS if self.starved else LONGEST_PAUSE_SECONDS, 2 * pause)
+            self._woken.wait(pause * random.uniform(0.5, 1.5))
+            self._woken.clear()
+            pause = min(ASK_SECONDS if self.starved or self._hurried else LONGEST_PAUSE_SECONDS, 2 * pause)
 
     def _table(self) -> JobsTable:
         """On a connection that was open when last used, the server probed."""

@@ -79,6 +79,7 @@ class Supervisor:
             if number in STOPPING:
                 log.info("%s: stopping", failures.signal_name(number))
                 self._stop = self._stop.told(now)
+                self._queue.hurry()
         self._crew.reap(now)
 
     def hurry(self) -> None:
@@ -157,6 +158,7 @@ class Supervisor:
             elif stage is Stage.TERMINATE:
                 self._crew.terminate(runner, now)
         self._settlement.flush(now, at_once=True)
+        self._supply.look_before(now + ASK_SECONDS)
         self._supply.look(0, alone=False, now=now)
         return not len(self._crew) and self._settled(now)
 
