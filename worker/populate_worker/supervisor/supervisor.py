@@ -78,8 +78,7 @@ class Supervisor:
         for number in signals:
             if number in STOPPING:
                 log.info("%s: stopping", failures.signal_name(number))
-                self._stop = self._stop.told(now)
-                self._queue.hurry()
+                self._end(now)
         self._crew.reap(now)
 
     def hurry(self) -> None:
@@ -90,7 +89,11 @@ class Supervisor:
         """As a first SIGTERM does."""
         if self._stop.since is None:
             self.exit_code = exit_code
-            self._stop = self._stop.told(time.monotonic())
+            self._end(time.monotonic())
+
+    def _end(self, now: float) -> None:
+        self._stop = self._stop.told(now)
+        self._queue.hurry()
 
     def advance(self, now: float) -> Wait | None:
         """Does what is to be done now; gives when there is more to do, or None when all is done."""
