@@ -25,5 +25,5 @@ def turn(settings: DatabaseSettings) -> Iterator[None]:
             connection = connect(settings, name="populate turn", lock_seconds=TURN_SECONDS)
             held.callback(connection.close)
             connection.execute("BEGIN")  # a pooler shares sessions, but no transaction
-            connection.execute(connection.statements["take_turn"], [TURN_SECONDS])
+            connection.execute(connection.statements["take_turn"])
         yield

@@ -4,8 +4,8 @@ import contextlib
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from populate_jobs.document import read_output
 from tests.database.pipeline import settings
 from tests.database.test_resolve_command import PYTHONPATH, ROOT
 from tests.servers import Server
+from tests.servers.host import PATIENCE
 
 CROWD = ("Trace", "Rate", "Summary", "Summary")
 
@@ -60,16 +61,18 @@ def _quoted(server: Server, schema: str, table: str) -> str:
 
 
 def test_one_turn_ends_before_the_next_begins(server: Server) -> None:
-    inside: list[str] = []
+    begun = threading.Event()
 
-    def work(name: str) -> None:
+    def next_one() -> None:
         with turn(settings(server)):
-            inside.append(name)
-            inside.append(name)
+            begun.set()
 
-    with ThreadPoolExecutor(4) as threads:
-        list(threads.map(work, "abcd"))
-    assert [first for first, second in zip(inside[::2], inside[1::2], strict=True) if first != second] == []
+    waiting = threading.Thread(target=next_one)
+    with turn(settings(server)):
+        waiting.start()
+        assert not begun.wait(1.0)
+    assert begun.wait(PATIENCE)
+    waiting.join()
 
 
 def test_a_server_that_gives_no_session_costs_the_turn_and_not_the_work(server: Server) -> None:

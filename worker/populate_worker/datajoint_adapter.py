@@ -1,4 +1,4 @@
-"""The one place where a runner touches DataJoint, and the private calls of it that we make.
+"""The one place where a runner touches DataJoint; what it does at import is in resolving, as resolve has it.
 
 `_populate1` does what `populate` does around `make` for one key: transaction, tripartite make, provenance, hidden job
 metadata. Its jobs argument is our own: the queue is the supervisor's affair.

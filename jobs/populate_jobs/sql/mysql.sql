@@ -11,7 +11,7 @@ SELECT @@version, CONNECTION_ID(), USER()
 KILL %s
 
 -- name: take_turn
-SELECT GET_LOCK('populate turn', %s)
+SELECT GET_LOCK('populate turn', @@SESSION.lock_wait_timeout)
 
 -- name: describe_binlog
 SELECT @@log_bin, @@binlog_format

@@ -11,7 +11,7 @@ SELECT current_setting('server_version'), pg_backend_pid(), current_user
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %s AND application_name LIKE 'populate%%'
 
 -- name: take_turn
-SELECT pg_advisory_xact_lock(hashtext('populate turn')), %s
+SELECT pg_advisory_xact_lock(hashtext('populate turn'))
 
 -- name: probe
 SELECT {key} FROM {jobs} WHERE status = 'pending' LIMIT 1 FOR UPDATE SKIP LOCKED

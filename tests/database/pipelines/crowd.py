@@ -9,7 +9,7 @@ import datajoint as dj
 meeting, number = Path(os.environ["MEETING"]), int(os.environ["MEETING_OF"])
 meeting.joinpath(str(os.getpid())).touch()
 deadline = time.monotonic() + 60
-while len(list(meeting.iterdir())) < number:
+while len(list(meeting.iterdir())) < number:  # without a pause, for all to begin at one moment
     assert time.monotonic() < deadline, "somebody did not come"
 
 schema = dj.Schema(os.environ["PIPELINE_SCHEMA"])

@@ -1,4 +1,4 @@
-"""DataJoint's query expressions as plain SQL. What is not its public interface is used here and nowhere else."""
+"""DataJoint's query expressions as plain SQL, for which it has no public interface."""
 
 from __future__ import annotations
 
