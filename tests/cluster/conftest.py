@@ -226,6 +226,23 @@ def lab(
 
 
 @pytest.fixture
+def outage_lab(
+    together: None,
+    operator: Installation,
+    watched: tuple[str, str],
+    kubectl: Kubectl,
+    api: Api,
+    own_database: Server,
+    image: Callable[[str], str],
+) -> Iterator[Lab]:
+    """As `lab`, with a server that nobody else uses: to be stopped."""
+    lab = Lab(kubectl, api, watched[0], own_database, image(images.LAB))
+    yield lab
+    leave(lab, *watched)
+    lab.until_nothing_is_left()
+
+
+@pytest.fixture
 def own_lab(
     namespace: str, kubectl: Kubectl, api: Api, cluster: Cluster, image: Callable[[str], str], labs: list[Lab]
 ) -> Iterator[Lab]:

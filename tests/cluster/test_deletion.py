@@ -16,8 +16,8 @@ from tests.servers.host import wait_until
 from . import Cluster, Kubectl, databases, golang, images
 from .api import Api
 from .beside import Beside
-from .conftest import Install, leave, one_engine
-from .installation import Installation, create_namespace
+from .conftest import Install, one_engine
+from .installation import create_namespace
 from .lab import Lab
 
 README = Path(__file__).parents[2] / "README.md"
@@ -34,25 +34,21 @@ def let_go() -> str:
 
 @pytest.mark.long
 @pytest.mark.parametrize("own_database", [databases.NAMES[0]], indirect=True)
-def test_of_a_populatejob_whose_database_is_away(
-    together: None, operator: Installation, watched: tuple[str, str], kubectl: Kubectl, api: Api,
-    own_database: Server, image: Callable[[str], str],
-) -> None:  # fmt: skip
-    lab = Lab(kubectl, api, watched[0], own_database, image(images.LAB))
+def test_of_a_populatejob_whose_database_is_away(outage_lab: Lab) -> None:
+    lab = outage_lab
     lab.add("wait", "wait")
     jobs = [lab.apply("removing", restriction="item = 1", **REMOVING), lab.apply("usual", restriction="item = 2")]
     lab.until_in_make(1, 2)
-    own_database.stop()
+    lab.server.stop()
     for job in jobs:
         job.until_condition("DatabaseReachable", "False", "DatabaseUnreachable")
     for job in jobs:
         job.delete(ENDED_SECONDS)
     lab.until_nothing_is_left()
-    own_database.start()
+    lab.server.start()
     assert lab.hosts().keys() == {1, 2}
     lab.apply("another", restriction="item = 3")
     wait_until(lambda: not lab.hosts(), "what their workers could not give back is given back")
-    leave(lab, *watched)
 
 
 @one_engine

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -12,9 +12,8 @@ from tests.database.depth import repetitions
 from tests.servers import Server
 from tests.servers.host import wait_until
 
-from . import Kubectl, databases, images
-from .api import Api
-from .conftest import leave, one_engine
+from . import databases
+from .conftest import one_engine
 from .installation import Installation
 from .lab import Applied, Lab
 
@@ -54,6 +53,7 @@ def test_a_make_that_takes_all_memory_is_tried_alone_to_its_limit_and_no_other_k
     assert started.count(41) in (2, 3)
 
 
+@pytest.mark.long
 @one_engine
 def test_a_key_waits_for_no_container_that_waits_longer_and_longer_to_start_again(lab: Lab) -> None:
     lab.add("strike")
@@ -99,47 +99,34 @@ def test_a_secret_that_is_deleted_and_made_anew_ends_no_make(lab: Lab) -> None:
 
 
 @pytest.mark.long
-def test_a_database_that_is_away_costs_no_key_and_no_worker(
-    together: None, operator: Installation, watched: tuple[str, str], kubectl: Kubectl, api: Api,
-    own_database: Server, image: Callable[[str], str],
-) -> None:  # fmt: skip
-    lab = Lab(kubectl, api, watched[0], own_database, image(images.LAB))
-    lab.add(*["nap"] * 10, *["sleep 10"] * 2, "wait", "wait")
-    retry = {"limit": 3, "backoffSeconds": 1}
-    job = lab.apply(scaling={"maxWorkers": 2, "scaleDownDelaySeconds": 1}, retry=retry)
-    lab.until_in_make(11, 12)
+def test_a_database_that_is_away_costs_no_key_and_no_worker(outage_lab: Lab) -> None:
+    lab = outage_lab
+    job = two_in_make(lab, seconds=10)
     workers = job.workers().keys()
 
-    own_database.stop()
+    lab.server.stop()
     stopped = time.monotonic()
     job.until_condition("DatabaseReachable", "False", "DatabaseUnreachable")
     wait_until(lambda: time.monotonic() - stopped > OUTAGE_SECONDS, "the outage over")
     assert_the_same(job, workers)
-    own_database.start()
+    lab.server.start()
 
     job.until_condition("DatabaseReachable", "True", "Reachable")
     assert_the_same(job, workers)
     lab.release()
     lab.until_made(*range(1, 15))
     job.until(progress="14/14", error=0)
-    leave(lab, *watched)
-    lab.until_nothing_is_left()
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("own_database", [databases.NAMES[-1]], indirect=True)
-def test_a_database_that_is_read_only_for_a_while_costs_no_key_and_no_worker(
-    together: None, operator: Installation, watched: tuple[str, str], kubectl: Kubectl, api: Api,
-    own_database: Server, image: Callable[[str], str],
-) -> None:  # fmt: skip
-    lab = Lab(kubectl, api, watched[0], own_database, image(images.LAB))
-    lab.add(*["nap"] * 10, *["sleep 5"] * 2, "wait", "wait")
-    job = lab.apply(scaling={"maxWorkers": 2, "scaleDownDelaySeconds": 1}, retry={"limit": 3, "backoffSeconds": 1})
-    lab.until_in_make(11, 12)
+def test_a_database_that_is_read_only_for_a_while_costs_no_key_and_no_worker(outage_lab: Lab) -> None:
+    lab = outage_lab
+    job = two_in_make(lab, seconds=5)
     workers = job.workers().keys()
 
     began = time.monotonic()
-    with read_only(own_database):
+    with read_only(lab.server):
         wait_until(lambda: time.monotonic() - began > READ_ONLY_SECONDS, "the time over")
         assert_the_same(job, workers)
         assert {13, 14} <= set(lab.rows())
@@ -148,18 +135,34 @@ def test_a_database_that_is_read_only_for_a_while_costs_no_key_and_no_worker(
     lab.until_made(*range(1, 15))
     print(f"read-only for {ended - began:.0f} s: all made {time.monotonic() - ended:.1f} s after")
     job.until(progress="14/14", error=0)
-    leave(lab, *watched)
-    lab.until_nothing_is_left()
+
+
+def two_in_make(lab: Lab, seconds: int) -> Applied:
+    """Items 11 and 12 in makes that take so long, those before them made, and 13 and 14 in the queue behind them."""
+    lab.add("wait", "wait")
+    job = lab.apply(scaling={"maxWorkers": 2, "scaleDownDelaySeconds": 1}, retry={"limit": 3, "backoffSeconds": 1})
+    lab.until_in_make(1, 2)
+    lab.add(*["nap"] * 8, *[f"sleep {seconds}"] * 2, first=3)
+    lab.let(1, 2)
+    lab.until_in_make(11, 12)
+    lab.add("wait", "wait", first=13)  # not sooner: what a worker gave back comes behind all that is as urgent
+    wait_until(lambda: {13, 14} <= set(lab.rows()), "13 and 14 in the queue")
+    return job
 
 
 @contextmanager
 def read_only(server: Server) -> Iterator[None]:
     """A PostgreSQL, for everybody's next transaction."""
-    for value in "on", "off":
-        server.execute(f"ALTER SYSTEM SET default_transaction_read_only = {value}")
-        server.execute("SELECT pg_reload_conf()")
-        if value == "on":
-            yield
+    set_read_only(server, "on")
+    try:
+        yield
+    finally:
+        set_read_only(server, "off")
+
+
+def set_read_only(server: Server, value: str) -> None:
+    server.execute(f"ALTER SYSTEM SET default_transaction_read_only = {value}")
+    server.execute("SELECT pg_reload_conf()")
 
 
 def assert_the_same(job: Applied, workers: Collection[str]) -> None:
