@@ -424,6 +424,7 @@ def workers_there(lab: Lab) -> int:
     return sum(pod["status"]["phase"] not in ("Succeeded", "Failed") for pod in workers)
 
 
+@pytest.mark.long
 @one_engine
 def test_workers_of_one_database_are_shared_by_priority(lab: Lab, operator: Installation) -> None:
     operator.configure(maxWorkersPerDatabase=CAP)

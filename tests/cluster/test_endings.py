@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 
+import pytest
+
 from tests.servers import Server
 from tests.servers.host import wait_until
 
@@ -59,6 +61,7 @@ def test_a_deleted_populatejob_removes_what_waits_where_its_policy_says_so(lab: 
     lab.until_nothing_is_left()
 
 
+@pytest.mark.long
 def test_a_deleted_namespace_leaves_no_key_reserved(
     kubectl: Kubectl, api: Api, database: Server, image: Callable[[str], str], install: Install, together: None
 ) -> None:

@@ -97,6 +97,7 @@ def test_two_restrictions_on_one_table(reader: Reader) -> None:
     assert makers == {1: "sorting-short", 2: "sorting-long", 3: "sorting-short", 4: "sorting-long"}
 
 
+@pytest.mark.long
 def test_some_keys_before_others(reader: Reader) -> None:
     (urgent, *_) = parts(page(reader, "priorities.md"))
     sessions(reader, (1, "2026-11-02", 0))
@@ -120,6 +121,7 @@ def test_some_keys_before_others(reader: Reader) -> None:
         reader.types(block)
 
 
+@pytest.mark.long
 def test_from_populate_to_workers_that_take_over(reader: Reader) -> None:
     found = page(reader, "from-populate.md")
     alone, after = (block for block in found if block.kind == "console")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import pytest
+
 from tests.servers.host import wait_until
 
 from .apiproxy import ApiProxy
@@ -51,6 +53,7 @@ def test_a_leader_that_cannot_renew_its_lease_has_ended_before_another_one_leads
     assert first.exit_code() == LOST
 
 
+@pytest.mark.long
 def test_a_leader_that_stood_still_writes_nothing_when_it_goes_on(
     own_lab: Lab, beside: Beside, proxy: ApiProxy
 ) -> None:

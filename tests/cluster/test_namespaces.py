@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 
+import pytest
+
 from tests.servers import keep
 from tests.servers.host import wait_until
 
@@ -15,6 +17,7 @@ from .installation import create_namespace
 from .lab import Lab
 
 
+@pytest.mark.long
 def test_a_deleted_namespace_stops_nothing_in_the_others(
     together: None, kubectl: Kubectl, api: Api, cluster: Cluster, image: Callable[[str], str], install: Install
 ) -> None:

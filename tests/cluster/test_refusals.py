@@ -92,6 +92,7 @@ def test_a_spec_that_the_pipeline_does_not_fit(lab: Lab, spec: dict[str, str], r
     assert next(iter(spec.values())).partition(" ")[0].rpartition(".")[2] in job.condition("Resolved")["message"]
 
 
+@pytest.mark.long
 @one_engine
 def test_a_secret_that_names_another_server_with_rows_of_this_queue(lab: Lab, cluster: Cluster) -> None:
     lab.add("insert")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.servers.host import wait_until
 
 from .conftest import one_engine
@@ -33,6 +35,7 @@ def test_a_more_urgent_populatejob_has_its_keys_made_first(lab: Lab) -> None:
     usual.until(progress="6/6")
 
 
+@pytest.mark.long
 @one_engine
 def test_another_namespace_leaves_alone_what_a_dead_worker_of_this_one_held(
     lab: Lab, watched: tuple[str, str], operator: Installation

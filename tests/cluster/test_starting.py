@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from tests.servers.host import wait_until
 
 from .conftest import one_engine
@@ -49,6 +51,7 @@ def test_an_init_container_that_fails_is_told_with_its_last_words(lab: Lab) -> N
     lab.until_made(1)
 
 
+@pytest.mark.long
 @one_engine
 def test_a_volume_that_is_not_there_is_told_once_the_worker_waits_for_it(lab: Lab) -> None:
     here = f"--namespace={lab.namespace}"
