@@ -48,6 +48,18 @@ def test_a_template_that_the_api_server_refuses(lab: Lab) -> None:
 
 
 @one_engine
+def test_a_template_whose_container_has_no_name_and_its_deletion(lab: Lab) -> None:
+    lab.add("wait", "insert")
+    job = lab.apply(deletionPolicy="RemovePending")
+    lab.until_in_make(1)
+    job.patch(worker={"template": {"spec": {"containers": [{"resources": {}}]}}})
+    refused = job.until_condition("Resolved", "False", "TemplateRefused")
+    assert "spec.containers[0].name: Required value" in refused["message"]
+    job.delete()
+    assert lab.rows() == {}
+
+
+@one_engine
 def test_a_pod_that_the_namespace_does_not_admit(lab: Lab) -> None:
     lab.add("insert")
     template = lab.template()

@@ -165,6 +165,38 @@ def test_resolve_has_the_workers_nodes_and_not_their_wish_for_other_company() ->
         assert (made.get("affinity"), "topologySpreadConstraints" in made) == (kept, False)
 
 
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"containers": [{"resources": {}}]},
+        {"containers": ["worker"]},
+        {"containers": {"name": "worker"}},
+        {"containers": [{"name": ["worker"]}]},
+        {"containers": [{"name": "worker", "env": [{"value": "1"}], "volumeMounts": [{"name": "raw"}]}]},
+        {"containers": [{"name": "worker", "env": "A=1", "volumeMounts": None}]},
+        {"volumes": [{"emptyDir": {}}]},
+        {"affinity": "gpu"},
+        {"terminationGracePeriodSeconds": "600"},
+    ],
+)
+def test_what_a_template_must_not_say_is_passed_on_for_the_api_server_to_refuse(spec: dict[str, Any]) -> None:
+    pods = resolve_job(job(worker={"template": {"spec": spec}}), resource(), "q")["spec"]["template"]["spec"]
+    of_deployment(worker={"template": {"spec": spec}})
+    for field, value in spec.items():
+        if field in ("volumes", "affinity", "terminationGracePeriodSeconds"):
+            assert value == pods[field] or value[0] in pods[field]
+
+
+def test_a_container_without_a_name_is_passed_on_beside_the_workers() -> None:
+    nameless = {"resources": {"limits": {"memory": "1Gi"}}}
+    template = {"spec": {"containers": [nameless]}}
+    for made in (
+        resolve_job(job(worker={"template": template}), resource(), "q"),
+        of_deployment(worker={"template": template}),
+    ):
+        assert nameless in made["spec"]["template"]["spec"]["containers"]
+
+
 def test_names_of_resolve_jobs_fit_a_label_and_differ_by_populatejob_and_question() -> None:
     name = "a" * 52
     found = {resolve_name(name, uid, question) for uid in ("u-1", "u-2") for question in ("q-1", "q-2")}

@@ -1,4 +1,7 @@
-"""A strategic merge of pod templates: mappings merge, lists of named things merge by name, all else is replaced."""
+"""A strategic merge of pod templates: mappings merge, lists of named things merge by name, all else is replaced.
+
+What has another shape than a pod template's is passed on as it is: the API server says best what is wrong with it.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ def _value(name: str, under: Any, over: Any) -> Any:
         return merged(under if isinstance(under, Mapping) else {}, over)
     key = KEYS.get(name)
     if key and isinstance(under, list) and _all_have(key, over):
-        return _by_key(key, under, over)
+        return _by_key(key, under, over) if _all_have(key, under) else [*under, *over]
     return over
 
 
@@ -45,4 +48,6 @@ def _by_key(key: str, under: Sequence[Mapping[str, Any]], over: Sequence[Mapping
 
 
 def _all_have(key: str, items: Any) -> bool:
-    return isinstance(items, list) and all(isinstance(item, Mapping) and key in item for item in items)
+    return isinstance(items, list) and all(
+        isinstance(item, Mapping) and isinstance(item.get(key), str | int) for item in items
+    )

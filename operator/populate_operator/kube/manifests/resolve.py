@@ -19,8 +19,8 @@ KEPT_SECONDS = 3600
 def resolve_job(job: PopulateJob, owner: Mapping[str, Any], question: str) -> dict[str, Any]:
     command = ["populate-worker", "resolve", f"--database={DATABASE_FOLDER}", *map(literal, arguments(job.spec))]
     pods = template(job.spec, command, names.labels(job.name, names.RESOLVE), {})
-    # Another container would keep the Job from ending.
-    own = [container for container in pods["spec"]["containers"] if container["name"] == CONTAINER]
+    # Another container would keep the Job from ending; one without a name is for the API server to refuse.
+    own = [container for container in pods["spec"]["containers"] if _name(container) in (CONTAINER, None)]
     spec = {**_alone(pods["spec"]), "containers": own, "restartPolicy": "Never"}
     name = names.resolve_name(job.name, owner["metadata"]["uid"], question)
     return {
@@ -39,8 +39,15 @@ def resolve_job(job: PopulateJob, owner: Mapping[str, Any], question: str) -> di
 def _alone(spec: Mapping[str, Any]) -> dict[str, Any]:
     """Without what it says of the company of workers: by its own wish to be apart, it would keep the first one away."""
     alone = {field: value for field, value in spec.items() if field not in ("affinity", "topologySpreadConstraints")}
-    nodes = (spec.get("affinity") or {}).get("nodeAffinity")
+    affinity = spec.get("affinity") or {}
+    if not isinstance(affinity, Mapping):
+        return {**alone, "affinity": affinity}
+    nodes = affinity.get("nodeAffinity")
     return {**alone, "affinity": {"nodeAffinity": nodes}} if nodes else alone
+
+
+def _name(container: Any) -> Any:
+    return container.get("name") if isinstance(container, Mapping) else None
 
 
 def pod_of(resolve: Mapping[str, Any]) -> dict[str, Any]:

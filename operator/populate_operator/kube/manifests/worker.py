@@ -86,10 +86,11 @@ def _template(job: PopulateJob, installation: str) -> dict[str, Any]:
     command += [f"{HOST}{WORKER_MARK}{suffix(job.namespace, installation)}", f"--database={DATABASE_FOLDER}"]
     command += [f"--http=:{PORT}"]
     pods = template(job.spec, command, names.labels(job.name, names.WORKER), _DEFAULTS)
-    grace = max(job.spec.worker.drain_seconds + MARGIN_SECONDS, pods["spec"].get("terminationGracePeriodSeconds", 0))
+    least = job.spec.worker.drain_seconds + MARGIN_SECONDS
+    grace = pods["spec"].get("terminationGracePeriodSeconds", least)
     assignment = {
         "spec": {
-            "terminationGracePeriodSeconds": grace,
+            "terminationGracePeriodSeconds": max(least, grace) if isinstance(grace, int) else grace,
             "containers": [
                 {"name": CONTAINER, "volumeMounts": [{"name": "populate-assignment", "mountPath": ASSIGNMENT_FOLDER}]}
             ],
