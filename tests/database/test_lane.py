@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from populate_jobs import Connection, DatabaseSettings
-from populate_jobs.errors import TookTooLong
+from populate_jobs.errors import DatabaseUnreachable, TookTooLong
 from populate_operator.database import lane as lanes
 from populate_operator.database.lane import Lane, Limits
 
@@ -128,3 +128,11 @@ def test_what_is_under_way_when_it_closes_is_ended(server: Server, opened: Open)
     with pytest.raises(TookTooLong):
         under_way.result(PATIENCE)
     assert server.execute(SESSIONS[server.backend].format(number)) == []
+
+
+def test_who_comes_after_it_was_closed_is_told_so(opened: Open) -> None:
+    lane = opened()
+    lane.submit(ask).result(PATIENCE)
+    lane.close(1)
+    with pytest.raises(DatabaseUnreachable, match="not used any more"):
+        lane.submit(ask).result(PATIENCE)

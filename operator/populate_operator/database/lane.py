@@ -46,12 +46,19 @@ class Lane:
 
     def __init__(self, settings: DatabaseSettings, name: str, limits: Limits, width: int = 1) -> None:
         self._tasks: Tasks = queue.SimpleQueue()
+        self._closed = False
+        self._lock = threading.Lock()
+        """Of being closed, against what is submitted meanwhile."""
         self._tracks = [Track(settings, name, limits, self._tasks) for _ in range(width)]
 
     def submit(self, task: Callable[[Connection], T]) -> Future[T]:
-        """The future raises what the task raised, or what connecting did, or TookTooLong."""
+        """The future raises what the task raised, or what connecting did, or TookTooLong; of a closed lane always."""
         future: Future[T] = Future()
-        self._tasks.put((future, task))
+        with self._lock:
+            if not self._closed:
+                self._tasks.put((future, task))
+                return future
+        future.set_exception(DatabaseUnreachable("this login is not used any more"))
         return future
 
     @property
@@ -68,8 +75,10 @@ class Lane:
     def close(self, seconds: float = 5.0) -> None:
         """Lets what was submitted end, for at most so long; what has not ended by then is ended."""
         deadline = time.monotonic() + seconds
-        for _ in self._tracks:
-            self._tasks.put(None)
+        with self._lock:
+            self._closed = True
+            for _ in self._tracks:
+                self._tasks.put(None)
         for track in self._tracks:
             track.join(deadline - time.monotonic())
         for track in self._tracks:
