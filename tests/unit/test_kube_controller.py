@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
+import pytest
+from populate_jobs.errors import PopulateError
+from populate_operator.database import tasks
 from populate_operator.kube.api import EVERYWHERE, Cluster
 from populate_operator.kube.controller import Controller, Options
 from populate_operator.kube.health import Pulse
@@ -66,3 +70,21 @@ def test_one_that_is_made_anew_is_known() -> None:
     known = known_after(Late(seen(100)), ("DELETED", seen(101)), ("ADDED", anew))
     assert known is not None
     assert known["metadata"]["uid"] == "u-2"
+
+
+@pytest.mark.parametrize(("seconds", "ends"), [(-3600.0, False), (30.0, False), (3600.0, True)])
+def test_an_operator_whose_clock_is_put_back_begins_anew(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, ends: bool
+) -> None:
+    async def scenario() -> None:
+        pulse = Pulse()
+        controller = Controller(Late(), Options((), "here", "me"), pulse, Metrics(pulse))
+        controller._turn()
+        monkeypatch.setattr(tasks, "now", lambda: datetime.now(timezone.utc) - timedelta(seconds=seconds))
+        controller._turn()
+
+    if ends:
+        with pytest.raises(PopulateError, match="the clock was put back by 3600 s"):
+            asyncio.run(scenario())
+    else:
+        asyncio.run(scenario())

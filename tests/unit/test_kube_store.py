@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -77,11 +78,12 @@ def test_an_operator_that_begins_anew_knows_the_queue_from_the_status() -> None:
         "lastRefreshTime": "2026-03-01T12:00:00Z",
         "lastRefreshSeconds": 0.5,
     }
-    found = remembered(status)
+    found = remembered(status, NOW)
     assert found is not None
     assert (found.progress, found.counts) == (Progress(9, 4), Counts(pending=3, error=1, ignore=1))
     assert (found.ended, found.seconds) == (NOW, 0.5)
-    assert remembered({}) is None
+    assert remembered({}, NOW) is None
+    assert remembered(status, NOW - timedelta(minutes=1)) is None, "of a clock that was put back since"
 
 
 def test_what_nobody_reads_is_not_kept() -> None:

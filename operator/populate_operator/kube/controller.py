@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
+from populate_jobs.errors import PopulateError
+
 from populate_operator.database import tasks
 from populate_operator.plan.lineage import Lineage
 
@@ -38,6 +40,8 @@ TOGETHER_EVERY = 0.25
 TURN_EVERY = 10.0
 """Seconds, at least: that is how its health shows."""
 AFTER_A_FAULT = 10.0
+PUT_BACK_SECONDS = 60.0
+"""A wall clock that is put back by more would have everything wait for what was planned by the later time."""
 UNTIL_SEEN = 1.0
 """Should nobody ring when what was asked for has come."""
 
@@ -75,6 +79,7 @@ class Controller:
         """Namespaces by the uids of what was deleted since their listing began: a list may be older than that."""
         self._lineage: Lineage[Owner] = Lineage()
         self._next_round = math.inf
+        self._last_turn = tasks.now()
         self._listings = [Listing(name, self._list) for name in options.namespaces or (EVERYWHERE,)]
         self._listed: set[str] = set()
         """Namespaces, once: before that, what is missing here may well be there."""
@@ -119,8 +124,9 @@ class Controller:
     # What is done
 
     def _turn(self) -> None:
-        self._place.secrets.collect()
         clock, now = time.monotonic(), tasks.now()
+        self._heed_clock(now)
+        self._place.secrets.collect()
         waiting = [(at, owner) for owner, at in self._due.items() if at <= clock]
         due = [owner for _, owner in heapq.nsmallest(MOST_A_TURN, waiting)]
         for owner in due:
@@ -131,6 +137,12 @@ class Controller:
         for job in ready:
             self._safely(job.owner, functools.partial(self._act, job, replicas.get(job.owner), now))
         self._next_round = self._place.secrets.go(clock)
+
+    def _heed_clock(self, now: datetime) -> None:
+        put_back = (self._last_turn - now).total_seconds()
+        if put_back > PUT_BACK_SECONDS:
+            raise PopulateError(f"the clock was put back by {put_back:.0f} s: this operator ends, to begin anew")
+        self._last_turn = now
 
     def _see(self, job: Populating, now: datetime) -> bool:
         """Whether there is a plan to act on."""

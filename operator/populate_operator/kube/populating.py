@@ -288,12 +288,13 @@ class Populating:
             return
         self._no_login = None
         if found is not self.login:
-            self._change_login(found)
+            self._change_login(found, now)
         self._answers.pose(self.job, found)
 
-    def _change_login(self, login: Login) -> None:
+    def _change_login(self, login: Login, now: datetime) -> None:
         if self.login is not None:
             self.crew.try_again()
         self.login = login
         self.keeper = Keeper(login, self._flight, self._wake, self.crew.ours)
-        self.keeper.remember(remembered(self._report.written), self._report.written.get("appliedPriority"))
+        written = self._report.written
+        self.keeper.remember(remembered(written, now), written.get("appliedPriority"))

@@ -29,11 +29,14 @@ def _time(status: Mapping[str, Any]) -> datetime:
     return datetime.fromisoformat(status.get("lastRefreshTime", "1970-01-01T00:00:00Z").replace("Z", "+00:00"))
 
 
-def remembered(status: Mapping[str, Any]) -> Refresh | None:
-    """The last refresh, as far as the status has it: the queue is known before it is read again."""
+def remembered(status: Mapping[str, Any], now: datetime) -> Refresh | None:
+    """The last refresh, as far as the status has it: the queue is known before it is read again. One that is still to
+    come was written before the clock was put back, nobody knows when."""
     if "lastRefreshTime" not in status or "total" not in status:
         return None
     ended = _time(status)
+    if ended > now:
+        return None
     seconds = status.get("lastRefreshSeconds", 0.0)
     counts = Counts(
         **{name: status.get(name, 0) for name in ("pending", "scheduled", "reserved", "error")},
