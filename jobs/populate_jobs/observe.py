@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .finish import MESSAGE_LENGTH
 from .table import JobsTable
-from .types import ErrorGroup, Progress
+from .types import ErrorGroup, Key, Progress
 from .whole import whole
 
 ERRORS_READ = 20_000
@@ -36,7 +36,8 @@ def error_groups(jobs: JobsTable, *, most: int = 10) -> list[ErrorGroup]:
     for row in jobs.run("errors", [ERRORS_READ]).rows:
         groups.setdefault(signature(str(row[-1])), []).append(row)
     largest = sorted(groups.items(), key=lambda group: -len(group[1]))[:most]
-    return [_group(jobs, name, rows) for name, rows in largest]
+    whole_messages = _messages(jobs, [jobs.key(rows[0]) for _, rows in largest])
+    return [_group(jobs, name, rows, whole_messages) for name, rows in largest]
 
 
 def signature(message: str) -> str:
@@ -44,5 +45,16 @@ def signature(message: str) -> str:
     return _VARIES.sub("…", message[:MESSAGE_LENGTH].strip().split("\n", 1)[0])[:200]
 
 
-def _group(jobs: JobsTable, name: str, rows: Sequence[tuple[Any, ...]]) -> ErrorGroup:
-    return ErrorGroup(name, len(rows), str(rows[0][-1]), jobs.key(rows[0]))
+def _messages(jobs: JobsTable, keys: Sequence[Key]) -> Mapping[tuple[Any, ...], str]:
+    """By the keys' values."""
+    if not keys:
+        return {}
+    condition, args = jobs.matching(keys)
+    return {jobs.values(jobs.key(row)): str(row[-1]) for row in jobs.run("messages", args, keys=condition).rows}
+
+
+def _group(
+    jobs: JobsTable, name: str, rows: Sequence[tuple[Any, ...]], messages: Mapping[tuple[Any, ...], str]
+) -> ErrorGroup:
+    key = jobs.key(rows[0])
+    return ErrorGroup(name, len(rows), messages.get(jobs.values(key), str(rows[0][-1])), key)

@@ -85,6 +85,14 @@ def test_errors_are_grouped_by_what_does_not_vary_and_the_largest_group_is_first
     assert first.sample_key["subject_id"] in range(10, 15)
 
 
+def test_errors_are_grouped_by_how_they_begin_and_one_of_them_is_told_whole(pipeline: Pipeline) -> None:
+    begin = "ValueError: " + "ß" * 600
+    for key in (1, 2):
+        pipeline.enqueue(key, status="error", error_message=f"{begin} {key}")
+    (group,) = error_groups(pipeline.session())
+    assert (group.count, group.message) == (2, f"{begin} {group.sample_key['subject_id']}")
+
+
 def test_only_the_most_frequent_errors_are_told_and_only_those_under_the_restriction(pipeline: Pipeline) -> None:
     names = "abcdefghijkl"
     for number, name in enumerate(names):

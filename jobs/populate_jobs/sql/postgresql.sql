@@ -334,7 +334,11 @@ SELECT {key} FROM {jobs} WHERE status = 'pending' AND {restriction} LIMIT %s
 DELETE FROM {jobs} WHERE ({keys}) AND status = 'pending'
 
 -- name: errors
-SELECT {key}, error_message FROM {jobs} WHERE status = 'error' AND {restriction} LIMIT %s
+-- Of many: as much of the message as tells one kind from another.
+SELECT {key}, LEFT(error_message, 512) FROM {jobs} WHERE status = 'error' AND {restriction} LIMIT %s
+
+-- name: messages
+SELECT {key}, error_message FROM {jobs} WHERE {keys}
 
 -- name: holds_rows
 SELECT EXISTS (SELECT 1 FROM {jobs}) OR EXISTS (SELECT 1 FROM {target})
