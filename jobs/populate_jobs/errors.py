@@ -57,6 +57,10 @@ class LockWaitedFor(Contended):
     """Somebody held a row or a table for longer than the session waits."""
 
 
+class Unrepresentable(DatabaseError):
+    """A text has characters that the column's character set does not."""
+
+
 class TookTooLong(DatabaseError):
     """It was ended, for it took more time than it may."""
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 import contextlib
 import random
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
 
 from .blob import pack_text
-from .errors import TableMissing, TookTooLong
+from .errors import TableMissing, TookTooLong, Unrepresentable
 from .retry import KILLED, RetryPolicy, backoff, worth_retrying
 from .table import JobsTable, places
 from .types import Failure, Key, Outcome, Reservation
@@ -32,6 +33,7 @@ less time than it has for that."""
 UNASKED_TIMES = 100.0
 """So many times as long it is not asked again after it took longer."""
 
+T = TypeVar("T")
 _Identity = tuple[Any, ...]
 
 
@@ -47,6 +49,12 @@ def complete(
     MADE, EMPTY or ERROR (by `on_empty`) where make inserted nothing, VANISHED where its key has left key_source,
     LOST where the row was taken away.
     """
+    return _counting(jobs, lambda: _complete(jobs, finished, keep_completed, on_empty))
+
+
+def _complete(
+    jobs: JobsTable, finished: Sequence[tuple[Reservation, float]], keep_completed: bool, on_empty: str
+) -> list[Outcome]:
     reservations = [reservation for reservation, _ in finished]
     durations = {jobs.values(reservation.key): seconds for reservation, seconds in finished}
     owned = _owned(jobs, reservations)
@@ -65,6 +73,10 @@ def fail(jobs: JobsTable, reservation: Reservation, failure: Failure, policy: Re
     What was killed is a suspect when it is tried again. MADE where the target has the key after all, VANISHED where its
     key has left key_source, LOST where the row was taken away.
     """
+    return _counting(jobs, lambda: _fail(jobs, reservation, failure, policy))
+
+
+def _fail(jobs: JobsTable, reservation: Reservation, failure: Failure, policy: RetryPolicy) -> Outcome:
     owned = _owned(jobs, [reservation])
     identity = jobs.values(reservation.key)
     if identity not in owned:
@@ -75,7 +87,11 @@ def fail(jobs: JobsTable, reservation: Reservation, failure: Failure, policy: Re
     if not _wanted(jobs, [reservation], ANSWER_SECONDS):
         _delete(jobs, [reservation])
         return Outcome.VANISHED
-    return jobs.connection.atomically(lambda: _record_failure(jobs, reservation, failure, policy))
+    try:
+        return jobs.connection.atomically(lambda: _record_failure(jobs, reservation, failure, policy))
+    except Unrepresentable:  # as where the schema was made with latin1
+        escaped = replace(failure, message=failure.message.encode("ascii", "backslashreplace").decode())
+        return jobs.connection.atomically(lambda: _record_failure(jobs, reservation, escaped, policy))
 
 
 def release(jobs: JobsTable, reservations: Sequence[Reservation]) -> list[Outcome]:
@@ -89,6 +105,16 @@ def release(jobs: JobsTable, reservations: Sequence[Reservation]) -> list[Outcom
         jobs.run("mark_released", args, fenced=condition)
     outcomes = {True: Outcome.MADE, False: Outcome.RELEASED, None: Outcome.LOST}
     return [outcomes[owned.get(jobs.values(held.key))] for held in reservations]
+
+
+def _counting(jobs: JobsTable, record: Callable[[], T]) -> T:
+    """Without the attempts, where somebody has dropped their table: what is written twice is written once."""
+    try:
+        return record()
+    except TableMissing:
+        if not jobs.lost_attempts():
+            raise
+        return record()
 
 
 def _owned(jobs: JobsTable, reservations: Sequence[Reservation]) -> dict[_Identity, bool]:

@@ -25,6 +25,7 @@ from .errors import (
     PopulateError,
     TableMissing,
     TookTooLong,
+    Unrepresentable,
 )
 from .settings import DatabaseSettings
 
@@ -84,6 +85,9 @@ _KINDS: dict[int, type[DatabaseError]] = {
     ER.LOCK_WAIT_TIMEOUT: LockWaitedFor,
     ER.LOCK_DEADLOCK: Contended,
     1020: Contended,  # a row changed since it was read
+    ER.TRUNCATED_WRONG_VALUE_FOR_FIELD: Unrepresentable,
+    1977: Unrepresentable,  # MariaDB: cannot convert a character
+    3988: Unrepresentable,  # MySQL: conversion from one collation into another is impossible
     3024: TookTooLong,  # MySQL: max_execution_time
     1969: TookTooLong,  # MariaDB: max_statement_time
 }

@@ -88,6 +88,7 @@ def open_connection(
             sslrootcert=ca,
             connect_timeout=CONNECT_SECONDS,
             application_name=name,
+            client_encoding="UTF8",  # whatever the database's is: what that cannot hold, the server is to say
             options=f"-c default_transaction_isolation=read\\ committed{limit}",
             keepalives_idle=30,
             keepalives_interval=10,

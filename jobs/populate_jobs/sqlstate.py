@@ -14,6 +14,7 @@ from .errors import (
     MissingGrant,
     TableMissing,
     TookTooLong,
+    Unrepresentable,
 )
 
 # By SQLSTATE, or by its class of two characters.
@@ -32,6 +33,7 @@ _KINDS: dict[str, type[DatabaseError]] = {
     "42703": TableMissing,
     "3F000": TableMissing,
     "23505": Duplicate,
+    "22P05": Unrepresentable,
     "57014": TookTooLong,  # statement_timeout
     "40001": Contended,
     "40P01": Contended,

@@ -27,6 +27,8 @@ class JobsTable:
         self.frontier = Frontier()
         self.unasked_until: dict[float, float] = {}
         """When key_source, which did not say in so many seconds whether it has a key, may be asked again; monotonic."""
+        self.suspect_waits = False
+        """Whether one was first in line for the last reserver, and could not be had."""
         self._has_attempts: bool | None = None
         self._names = self._fill_in()
 
@@ -83,11 +85,16 @@ class JobsTable:
 
     @property
     def has_attempts(self) -> bool:
-        """Whether resolve made the attempts table (it may lack the right to); asked once."""
+        """Whether resolve made the attempts table (it may lack the right to); asked once, or when it is missed."""
         # Not a cached_property: until Python 3.12 that holds one lock for all tables, whose servers may hang.
         if self._has_attempts is None:
             self._has_attempts = bool(self.run("attempts_exist", [self.document.schema, ATTEMPTS_TABLE]).rows)
         return self._has_attempts
+
+    def lost_attempts(self) -> bool:
+        """Whether the attempts table was there and is not any more: it is looked for again."""
+        had, self._has_attempts = self._has_attempts, None
+        return bool(had) and not self.has_attempts
 
     @property
     def _quote(self) -> str:

@@ -29,6 +29,7 @@ from populate_jobs.finish import ANSWER_SECONDS
 from tests.clock import Clock
 from tests.database.pipeline import ANNA, BERT, Pipeline, reserve_one
 from tests.database.watch import Watched
+from tests.servers import Server
 from tests.servers.host import PATIENCE
 
 ONCE = RetryPolicy()
@@ -134,6 +135,42 @@ def test_a_message_longer_than_its_column_is_cut_as_datajoint_cuts_it(pipeline: 
     assert message == "ß" * 2035 + "...truncated"
     pipeline.jobs.error({"subject_id": 1}, "ß" * 5000)
     assert pipeline.row(1)["error_message"] == message
+
+
+def test_a_message_that_the_schemas_character_set_lacks_is_escaped(server: Server, schema_name: str) -> None:
+    old = f"{schema_name}_latin1"
+    if server.backend == "mysql":
+        server.execute(f"CREATE DATABASE {old} CHARACTER SET latin1")
+    else:
+        server.execute(f"CREATE DATABASE {old} ENCODING 'LATIN1' TEMPLATE template0 LOCALE 'C'")
+        server = replace(server, database=old)
+    pipeline = Pipeline(server, old)
+    pipeline.add(1, 2)
+    pipeline.enqueue(1, 2)
+    jobs = pipeline.session()
+    for policy in (ONCE, TWICE):
+        fail(jobs, reserve_one(jobs), Failure("ValueError", "ValueError: Δt ≥ 5 µs", "Δt"), policy)
+    rows = [(row["status"], row["error_message"]) for row in pipeline.rows().values()]
+    pipeline.close()
+    assert sorted(rows) == [(status, r"ValueError: \u0394t \u2265 5 \xb5s") for status in ("error", "pending")]
+
+
+def test_attempts_whose_table_was_dropped_are_not_counted_and_nothing_else_is_lost(pipeline: Pipeline) -> None:
+    pipeline.add(1, 2)
+    pipeline.enqueue(1, 2)
+    jobs = pipeline.session()
+    for _ in range(2):
+        assert fail(jobs, reserve_one(jobs), FAILURE, AT_ONCE) is Outcome.RETRY
+    one, two = reserve(jobs, ANNA, 2)
+    pipeline.execute(f"DROP TABLE {pipeline.attempts_table}")
+    try:
+        assert fail(jobs, one, FAILURE, AT_ONCE) is Outcome.ERROR
+        jobs = pipeline.session()
+        pipeline.make(two.key)
+        assert complete(jobs, [(two, 1.0)]) == [Outcome.MADE]
+    finally:
+        install(jobs)
+    assert list(pipeline.statuses().values()) == ["error"]
 
 
 def test_a_message_with_a_nul_is_stored_without_it(pipeline: Pipeline, jobs: JobsTable) -> None:
