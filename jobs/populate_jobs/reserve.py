@@ -8,11 +8,13 @@ one found the first of them.
 
 from __future__ import annotations
 
+import functools
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from .errors import DatabaseError
 from .finish import SUSPECT
 from .frontier import Position
 from .table import JobsTable
@@ -21,6 +23,8 @@ from .types import Holder, Key, Reservation
 _CANDIDATES_PER_KEY = 4
 _CANDIDATES_LEAST = 32
 _DEEPER = 4
+_PASSED_OVER = 64
+"""Suspects at the head of the queue that a worker in company reads past."""
 
 
 def due(jobs: JobsTable) -> bool:
@@ -31,19 +35,29 @@ def due(jobs: JobsTable) -> bool:
 def reserve(jobs: JobsTable, holder: Holder, n: int, *, alone: bool = True) -> list[Reservation]:
     """Up to n due rows, the most urgent first, now ours; fewer where others hold the rest.
 
-    A suspect is given only to a worker that is `alone` (holds nothing else now), and then nothing besides it.
+    A suspect is given only to a worker that is `alone` (holds nothing else now), and then nothing besides it; where one
+    was first in line for a worker that is not, `jobs.suspect_waits`.
     """
+    jobs.suspect_waits = False
     if not jobs.restricted:
-        return jobs.connection.atomically(lambda: _mark(jobs, holder, _pick(jobs, n), n, alone))
+        return _take(jobs, holder, n, alone, functools.partial(_pick, jobs, n, alone))
     for page in _candidate_pages(jobs, n):
-        reserved = jobs.connection.atomically(lambda page=page: _mark(jobs, holder, _lock(jobs, page, n), n, alone))  # type: ignore[misc]
-        if reserved:
+        if reserved := _take(jobs, holder, n, alone, functools.partial(_lock, jobs, page, n, alone)):
             return reserved
     return []
 
 
-def _pick(jobs: JobsTable, n: int) -> list[tuple[Any, ...]]:
-    return jobs.run("pick", [n]).rows
+def _take(
+    jobs: JobsTable, holder: Holder, n: int, alone: bool, lock: Callable[[], list[tuple[Any, ...]]]
+) -> list[Reservation]:
+    return jobs.connection.atomically(lambda: _mark(jobs, holder, lock(), n, alone))
+
+
+def _pick(jobs: JobsTable, n: int, alone: bool) -> list[tuple[Any, ...]]:
+    rows = jobs.run("pick", [n]).rows
+    if alone or len(rows) < n or not all(map(_is_suspect, rows)):
+        return rows
+    return jobs.run("pick", [n + _PASSED_OVER]).rows
 
 
 def _candidate_pages(jobs: JobsTable, n: int) -> Iterator[list[Key]]:
@@ -80,17 +94,21 @@ def _shuffled_within_priority(rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any
     return sorted(shuffled, key=lambda row: int(row[-2]))
 
 
-def _lock(jobs: JobsTable, candidates: Sequence[Key], n: int) -> list[tuple[Any, ...]]:
+def _lock(jobs: JobsTable, candidates: Sequence[Key], n: int, alone: bool) -> list[tuple[Any, ...]]:
     locked: list[tuple[Any, ...]] = []
+    missing = n
     for start in range(0, len(candidates), n):
         condition, args = jobs.matching(candidates[start : start + n])
-        locked += jobs.run("lock", [*args, n - len(locked)], keys=condition).rows
-        if len(locked) >= n:
+        locked += jobs.run("lock", [*args, missing], keys=condition).rows
+        missing = n - sum(alone or not _is_suspect(row) for row in locked)
+        if missing <= 0:
             break
     return locked
 
 
 def _mark(jobs: JobsTable, holder: Holder, locked: list[tuple[Any, ...]], n: int, alone: bool) -> list[Reservation]:
+    if locked and not alone:
+        jobs.suspect_waits = jobs.suspect_waits or _is_suspect(locked[0])
     chosen = _without_suspects_in_company(locked, alone)[:n]
     if not chosen:
         return []
@@ -98,11 +116,15 @@ def _mark(jobs: JobsTable, holder: Holder, locked: list[tuple[Any, ...]], n: int
     connection_id = jobs.connection.id
     keys = [jobs.key(row) for row in chosen]
     condition, args = jobs.matching(keys)
-    jobs.run(
+    marked = jobs.run(
         "mark_reserved",
         [now, holder.host, holder.pid, connection_id, holder.user, holder.version, *args],
         keys=condition,
-    )
+    ).rowcount
+    if marked != len(keys):  # a value that is not equal to itself, or to that of two rows
+        raise DatabaseError(
+            f"{marked} rows of {jobs.document.jobs} have the keys that were read of {len(keys)}: {keys}"
+        )
     return [
         Reservation(key, holder.host, holder.pid, connection_id, now, bool(row[-2]), _is_suspect(row))
         for key, row in zip(keys, chosen, strict=True)

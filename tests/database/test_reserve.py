@@ -1,9 +1,12 @@
 """Which keys a reserver gets, in what order, and what stands in the row then."""
 
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
-from populate_jobs import Holder, due, frontier, recover, reserve
+from populate_jobs import Holder, JobsTable, Key, due, frontier, recover, reserve
+from populate_jobs.errors import DatabaseError
 
 from tests.database.pipeline import ANNA, BERT, Pipeline, values
 from tests.database.watch import Watched, once
@@ -141,4 +144,35 @@ def test_a_worker_that_holds_other_keys_is_given_no_suspect(pipeline: Pipeline, 
     recover(jobs, [ANNA.host], suspect="OOMKilled")
     pipeline.enqueue(2, priority=9)
     assert values(reserve(jobs, BERT, 10, alone=False)) == [2]
+    assert jobs.suspect_waits or restriction
     assert pipeline.statuses() == {1: "pending", 2: "reserved"}
+
+
+@pytest.mark.parametrize("restriction", ["", "subject_id >= 0"])
+def test_suspects_at_the_head_of_the_queue_keep_no_key_from_a_worker_that_holds_others(
+    pipeline: Pipeline, restriction: str
+) -> None:
+    pipeline.enqueue(1, 2, 3, priority=1)
+    jobs = pipeline.session(restriction)
+    reserve(jobs, ANNA, 3)
+    recover(jobs, [ANNA.host], suspect="OOMKilled")
+    pipeline.enqueue(4, 5, priority=9)
+    assert sorted(values(reserve(jobs, BERT, 1, alone=False) + reserve(jobs, BERT, 1, alone=False))) == [4, 5]
+    assert jobs.suspect_waits
+    assert reserve(jobs, BERT, 1, alone=False) == []
+    assert [held.suspect for held in reserve(jobs, BERT, 1)] == [True]
+    assert not jobs.suspect_waits
+
+
+class Unequal(JobsTable):
+    """Whose keys are not equal to what is read of them."""
+
+    def matching(self, keys: Iterable[Key]) -> tuple[str, list[Any]]:
+        return "1 = 0", []
+
+
+def test_a_key_that_cannot_be_marked_is_not_ours(pipeline: Pipeline) -> None:
+    pipeline.enqueue(1)
+    with pytest.raises(DatabaseError, match=r"0 rows of .* have the keys"):
+        reserve(pipeline.session(kind=Unequal), ANNA, 1)
+    assert pipeline.statuses() == {1: "pending"}

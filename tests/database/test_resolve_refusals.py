@@ -225,6 +225,14 @@ def test_key_types_that_datajoint_cannot_queue_on_postgresql_are_refused(connect
         assert f"key attribute scan of lab.Calc is {found}" in str(refused)
 
 
+def test_keys_of_single_precision_which_are_not_equal_to_what_is_read_of_them_are_refused(
+    connection, queue, schema_name
+):
+    refused = refusal(declare(connection, f"{schema_name}_float", "-> Scan", Scan="contrast : float32"), queue)
+    assert refused.reason == "KeyTypeUnsupported"
+    assert "key attribute contrast of lab.Calc is" in str(refused)
+
+
 OTHER = {
     "mariadb-10.11": "mysql-9",
     "mysql-9": "mariadb-10.11",

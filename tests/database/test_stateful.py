@@ -47,9 +47,11 @@ class Row:
     holder: Reservation | str | None = None
     """The foreigner by name."""
     suspect: bool = False
+    empty: bool = False
+    """Its message says that make inserted nothing."""
 
     def pend(self, *, suspect: bool) -> None:
-        self.status, self.holder, self.suspect = "pending", None, suspect
+        self.status, self.holder, self.suspect, self.empty = "pending", None, suspect, False
 
     def end(self, status: str) -> None:
         self.status, self.holder, self.suspect = status, None, False
@@ -94,6 +96,7 @@ class Model:
         else:
             self.forget(held)
             self.rows[key].end("error" if on_empty == "Error" else "ignore")
+            self.rows[key].empty = True
             return Outcome.ERROR if on_empty == "Error" else Outcome.EMPTY
         return Outcome.MADE if key in self.made else Outcome.VANISHED
 
@@ -138,7 +141,8 @@ class Model:
         gone = [
             key
             for key, row in self.rows.items()
-            if row.status in ("success", "error") and key not in self.subjects | self.made
+            if (row.status in ("success", "error") or (row.status == "ignore" and row.empty))
+            and key not in self.subjects | self.made
         ]
         for key in gone:
             del self.rows[key]
@@ -214,7 +218,7 @@ class Operations(RuleBasedStateMachine):
         assert got <= pending
         assert not got & suspects or (alone and len(got) == 1)
         assert suspects or len(got) == min(n, len(pending))
-        assert got or not pending or not alone
+        assert got or not (pending if alone else pending - suspects)
         for held in taken:
             assert held.suspect == rows[key_of(held)].suspect
             rows[key_of(held)] = Row("reserved", held, held.suspect)

@@ -89,12 +89,23 @@ def test_the_pace_follows_the_makes() -> None:
         (MILLISECONDS, 61.0, True),
         (MILLISECONDS, 66.0, False),
         (MILLISECONDS, 121.0, True),
-        (MINUTE, 61.0, False),
         (NEW, 61.0, False),
     ],
 )
-def test_short_keys_run_dry_for_a_moment_once_a_minute(pace: Pace, since_alone: float, dry: bool) -> None:
-    assert pace.runs_dry(since_alone) is dry
+@pytest.mark.parametrize("suspect_waits", [True, False])
+def test_short_keys_run_dry_for_a_moment_once_a_minute(
+    pace: Pace, since_alone: float, dry: bool, suspect_waits: bool
+) -> None:
+    assert pace.runs_dry(since_alone, suspect_waits=suspect_waits) is dry
+
+
+@pytest.mark.parametrize(
+    ("since_alone", "suspect_waits", "dry"), [(599.0, True, False), (601.0, True, True), (601.0, False, False)]
+)
+def test_long_keys_run_dry_after_ten_of_them_where_a_suspect_waits(
+    since_alone: float, suspect_waits: bool, dry: bool
+) -> None:
+    assert MINUTE.runs_dry(since_alone, suspect_waits=suspect_waits) is dry
 
 
 def test_keys_that_waited_too_long_go_back() -> None:

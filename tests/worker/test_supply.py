@@ -37,7 +37,7 @@ def idle_supply(queue: NotedQueue, clock: Clock) -> Supply:
     found = Supply(queue, "host", RetryPolicy, lambda reserved: None, list)  # type: ignore[arg-type]
     found.strays = None
     found.look(1, alone=True, now=clock.now)
-    queue.answer([])
+    queue.answer(([], False))
     clock.now += 3600
     found.look(1, alone=True, now=clock.now)
     queue.answer(False)

@@ -13,6 +13,8 @@ from populate_jobs.errors import ResolveRefused
 
 from .locate import database_reason
 
+_SINGLE_PRECISION = re.compile("float|real")
+
 
 def declare(target: Any, path: str) -> tuple[Any, tuple[Attribute, ...]]:
     """The jobs table of `target`, which is at `path`, and its primary key."""
@@ -51,7 +53,9 @@ def _refuse_unsupported_key_types(target: Any, path: str) -> None:
         type_ = _type(target.heading[name])
         try:
             match_type(type_)
-            supported = (target.adapter.backend, type_) != ("postgresql", "uuid")  # it cannot be inserted
+            # A uuid cannot be inserted there; a number of single precision is not equal to what was read of it.
+            unusable = (target.adapter.backend, type_) == ("postgresql", "uuid") or _SINGLE_PRECISION.match(type_)
+            supported = not unusable
         except DataJointError:
             supported = False
         if not supported:

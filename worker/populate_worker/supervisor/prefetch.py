@@ -17,6 +17,8 @@ REST_SECONDS = 0.15
 PATIENCE_SECONDS = 5.0
 DRY_EVERY_SECONDS = 60.0
 DRY_SECONDS = 5.0
+DRY_MAKES = 10
+"""Where makes are long, running dry leaves all runners but one without a key for as long as one takes: a tenth."""
 
 _WEIGHT = 0.2
 
@@ -32,11 +34,15 @@ class Pace:
             return Pace(seconds)
         return Pace(self.seconds + _WEIGHT * (seconds - self.seconds))
 
-    def runs_dry(self, since_alone: float) -> bool:
-        """Whether to let what is held run out, for a moment once a minute: a suspect is reserved by a worker that holds
-        nothing, which one that makes short keys would else never be."""
-        short = self.seconds is not None and self.seconds < HORIZON_SECONDS
-        return short and since_alone > DRY_EVERY_SECONDS and since_alone % DRY_EVERY_SECONDS < DRY_SECONDS
+    def runs_dry(self, since_alone: float, *, suspect_waits: bool) -> bool:
+        """Whether to let what is held run out: a suspect is reserved by a worker that holds nothing, which one with
+        short keys, or with several runners, would else never be. With short ones that is for a moment once a minute;
+        with long ones only where a suspect is known to wait."""
+        if self.seconds is None or since_alone <= DRY_EVERY_SECONDS:
+            return False
+        if self.seconds < HORIZON_SECONDS:
+            return since_alone % DRY_EVERY_SECONDS < DRY_SECONDS
+        return suspect_waits and since_alone > DRY_MAKES * self.seconds
 
 
 def wanted(pace: Pace, running: Sequence[float | None], waiting: int, fed: int) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from populate_jobs import Assignment, Connection, Failure, Reservation
-from populate_jobs.errors import LoginRefused, MissingGrant, ServerUnsuitable, TableMissing
+from populate_jobs.errors import DatabaseError, LoginRefused, MissingGrant, ServerUnsuitable, TableMissing
 
 from populate_worker import failures
 from populate_worker.exit_codes import ExitCode
@@ -146,8 +146,8 @@ class Supervisor:
                 runner.retire()
 
     def _wanted(self, now: float) -> int:
-        enough = self._settlement.open > MOST_UNSETTLED or self._hand.pace.runs_dry(now - self._alone_at)
-        if self._assignment.paused or enough:
+        dry = self._hand.pace.runs_dry(now - self._alone_at, suspect_waits=self._supply.suspect_waits)
+        if self._assignment.paused or dry or self._settlement.open > MOST_UNSETTLED:
             return 0
         return self._hand.wanted(now)
 
@@ -241,6 +241,8 @@ class Supervisor:
             self._refused(error)
         elif not isinstance(error, TableMissing):
             self._supply.give_back_strays()
+        if type(error) is DatabaseError:  # it may be so each time, and the key would be made as often
+            self._supply.postpone(f"what became of one cannot be told: {error}")
 
     def _refused(self, error: Exception) -> None:
         log.error("the server refuses to let this worker work: %s", error)

@@ -52,6 +52,8 @@ class Supply:
         """Whether the last question was, and there was one since the database was doubted."""
         self.error: PopulateError | None = None
         """Why it was not."""
+        self.suspect_waits = False
+        """Whether one was first in line the last time, and could not be had, for we were not alone."""
         self.strays: Strays | None = _of_a_predecessor()
         self._first = self.strays
         self._queue = queue
@@ -125,10 +127,10 @@ class Supply:
     def _reserve(self, n: int, alone: bool) -> None:
         host, pid, version = self._host, os.getpid(), self.version
 
-        def work(jobs: JobsTable) -> list[Reservation]:
-            return reserve(jobs, Holder(host, pid, jobs.connection.user, version), n, alone=alone)
+        def work(jobs: JobsTable) -> tuple[list[Reservation], bool]:
+            return reserve(jobs, Holder(host, pid, jobs.connection.user, version), n, alone=alone), jobs.suspect_waits
 
-        self._ask(work, lambda reserved: self._reserved(reserved, n), Strays())
+        self._ask(work, lambda answer: self._reserved(answer[0], answer[1], n), Strays())
 
     def _ask(self, work: Work, then: Callable[[Any], None], strays_if_lost: Strays | None) -> None:
         self.asking, self._asked_at = True, time.monotonic()
@@ -163,7 +165,8 @@ class Supply:
         else:
             self._pause()
 
-    def _reserved(self, reserved: list[Reservation], n: int) -> None:
+    def _reserved(self, reserved: list[Reservation], suspect_waits: bool, n: int) -> None:
+        self.suspect_waits = suspect_waits
         if reserved:
             self._scarce_since = None
         if len(reserved) < n and not any(reservation.suspect for reservation in reserved):
