@@ -59,7 +59,7 @@ class Installation:
     def stopped(self) -> Iterator[None]:
         """While the block runs there is none."""
         self._kubectl("scale", f"deployment/{self.name}", *self._here, "--replicas=0")
-        wait_until(lambda: not self.pods(), "the operator gone")
+        wait_until(lambda: not self._every_pod(), "the operator gone")
         try:
             yield
         finally:
@@ -71,9 +71,13 @@ class Installation:
         return self._helm("test", self.name, *self._here, "--timeout=240s")
 
     def pods(self) -> list[str]:
+        """But for those that were told to go."""
+        return [pod["metadata"]["name"] for pod in self._every_pod() if "deletionTimestamp" not in pod["metadata"]]
+
+    def _every_pod(self) -> list[Any]:
         ours = "--selector=app.kubernetes.io/name=populate-operator"  # not those of a check
-        found = self._kubectl.get("pods", *self._here, ours)["items"]
-        return [pod["metadata"]["name"] for pod in found if "deletionTimestamp" not in pod["metadata"]]
+        found: list[Any] = self._kubectl.get("pods", *self._here, ours)["items"]
+        return found
 
     def metrics(self) -> str:
         """As the only operator serves them."""

@@ -88,6 +88,10 @@ class Lab:
     def change(self, item: int, behaviour: str) -> None:
         self.execute(f"UPDATE {self.name('item')} SET behaviour = '{behaviour}' WHERE item = {item}")
 
+    def change_all(self, behaviour: str) -> None:
+        """Of makes that have not begun."""
+        self.execute(f"UPDATE {self.name('item')} SET behaviour = '{behaviour}'")
+
     def let(self, *items: int) -> None:
         """Ends the waiting of these items' makes."""
         self.execute(f"INSERT INTO {self.name('leave')} (item) VALUES {', '.join(f'({item})' for item in items)}")

@@ -19,6 +19,9 @@ from tests.terminal import Screen, screen
 
 from . import golang
 
+ASKING = ("retry", "ignore", "refresh", "suspend", "resume")
+"""Those that wait until the operator has done it."""
+
 
 @dataclass(frozen=True)
 class Done:
@@ -53,7 +56,10 @@ class Plugin:
         return screen(self._words(line), self.environment)
 
     def _words(self, line: str) -> list[str]:
-        return [str(golang.program("kubectl")), "populate", *shlex.split(line)]
+        words = shlex.split(line)
+        # Ten seconds, which they have by themselves, are a short time on a busy machine.
+        patient = [] if words[0] not in ASKING or "--timeout" in words else ["--timeout=150"]
+        return [str(golang.program("kubectl")), "populate", *words, *patient]
 
 
 def path() -> str:

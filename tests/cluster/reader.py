@@ -20,7 +20,7 @@ from tests.servers import Server, engine
 from tests.servers.host import PATIENCE, wait_until
 
 from . import databases, images
-from .plugin import path, write_kubeconfig
+from .plugin import ASKING, path, write_kubeconfig
 
 
 def otherwise(server: Server, namespace: str) -> dict[str, str]:
@@ -48,6 +48,8 @@ def otherwise(server: Server, namespace: str) -> dict[str, str]:
         # The pipelines of the how-to pages are in the image of the tests' own, and a small machine.
         r"registry\.example/(?:cardio:1\.0|ephys:2\.1)": images.LAB,
         r"64Gi": "256Mi",
+        # A busy machine.
+        rf"kubectl populate ({'|'.join(ASKING)})\b": r"kubectl populate \1 --timeout=150",
         # The environment of the tests has it.
         r"pip install '.*'": "true",
     }

@@ -39,7 +39,7 @@ def test_an_api_server_in_trouble_costs_no_worker_and_no_key_and_edits_are_seen_
     begin, end, seconds = TROUBLES[trouble]
     operator = beside.start(kubeconfig=proxy.kubeconfig)
     own_lab.add("wait", "wait", "insert", "wait")
-    job = own_lab.apply(scaling={"maxWorkers": 2})
+    job = own_lab.apply(scaling={"maxWorkers": 2}, worker={"drainSeconds": 600})
     own_lab.until_in_make(1, 2)
     job.until(pending=2)
     workers = job.workers().keys()
@@ -50,7 +50,7 @@ def test_an_api_server_in_trouble_costs_no_worker_and_no_key_and_edits_are_seen_
     own_lab.let(1)
     own_lab.until_in_make(4)
     wait_until(lambda: time.monotonic() - began > seconds, "the trouble over", seconds=seconds + 1)
-    assert operator.is_well
+    operator.until_well()
     assert job.workers().keys() == workers
 
     end(proxy)

@@ -429,22 +429,23 @@ def workers_there(lab: Lab) -> int:
 def test_workers_of_one_database_are_shared_by_priority(lab: Lab, operator: Installation) -> None:
     operator.configure(maxWorkersPerDatabase=CAP)
     try:
-        lab.add(*["nap"] * 20, *["sleep 2"] * 40)
-        usual = lab.apply("usual", restriction="item <= 60", priority=5, scaling={"maxWorkers": 10})
+        lab.add(*["nap"] * 20, *["sleep 2"] * 400)
+        usual = lab.apply("usual", restriction="item <= 420", priority=5, scaling={"maxWorkers": 10})
         wait_until(lambda: len(lab.made()) > 20, "a pace")
-        lab.add(*["wait"] * 5, first=61)
-        urgent = lab.apply("urgent", restriction="item > 60", priority=1, scaling={"maxWorkers": 10})
+        lab.add(*["wait"] * 5, first=421)
+        urgent = lab.apply("urgent", restriction="item > 420", priority=1, scaling={"maxWorkers": 10})
         together: list[int] = []
 
         def are_in_make() -> bool:
             together.append(workers_there(lab))
-            return len(set(lab.hosts()) & set(range(61, 66))) == CAP - 1
+            return len(set(lab.hosts()) & set(range(421, 426))) == CAP - 1
 
         wait_until(are_in_make, "the urgent ones in make")
         assert len(usual.workers()) + len(urgent.workers()) == CAP
         assert max(together) == CAP, "with those that were told to go"
+        lab.change_all("insert")
         lab.release()
-        lab.until_made(*range(1, 66))
+        lab.until_made(*range(1, 426))
         assert lab.messages() == {}
     finally:
         operator.configure()

@@ -23,7 +23,7 @@ def test_a_password_that_is_changed_while_keys_are_made(lab: Lab) -> None:
     with user(lab, ALL_RIGHTS) as login:
         lab.log_in(**login)
         lab.add("wait", *["nap"] * 40)
-        job = lab.apply(scaling={"maxWorkers": 2})
+        job = lab.apply(scaling={"maxWorkers": 2, "scaleDownDelaySeconds": 3600})
         lab.until_in_make(1, 2)
         workers = job.workers()
         lab.execute(f"ALTER USER '{login['user']}'@'%' IDENTIFIED BY '{NEW_PASSWORD}'")

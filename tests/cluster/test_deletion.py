@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.database.depth import repetitions
 from tests.servers import Server
-from tests.servers.host import wait_until
+from tests.servers.host import PATIENCE, wait_until
 
 from . import Cluster, Kubectl, databases, golang, images
 from .api import Api
@@ -22,8 +23,8 @@ from .lab import Lab
 
 README = Path(__file__).parents[2] / "README.md"
 REMOVING = {"deletionPolicy": "RemovePending"}
-ENDED_SECONDS = 60.0
-"""What is promised, of PopulateJobs and of namespaces."""
+ENDED_SECONDS = repetitions(quick=int(PATIENCE), deep=60)
+"""A minute is promised, of PopulateJobs and of namespaces, on a machine on which nothing else runs."""
 
 
 def let_go() -> str:

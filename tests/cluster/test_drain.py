@@ -15,7 +15,8 @@ from .conftest import leave
 from .installation import Installation
 from .lab import Lab
 
-KEYS = 100
+KEYS = 1000
+"""More than are made while a worker, or the node's drain, is late."""
 OPTIONS = ("--ignore-daemonsets", "--delete-emptydir-data", "--timeout=240s")
 
 
@@ -26,18 +27,19 @@ def test_a_node_that_is_drained_costs_no_key_and_begins_none_twice(
 ) -> None:  # fmt: skip
     lab = Lab(kubectl, api, watched[0], keep(databases.NAMES[0], cluster.address), image(images.LAB))
     lab.add(*["nap"] * KEYS)
-    job = lab.apply(scaling={"maxWorkers": 3}, worker={"drainSeconds": 10})
+    job = lab.apply(scaling={"maxWorkers": 3}, worker={"drainSeconds": 120})
     wait_until(lambda: len(set(lab.hosts().values())) == 3 and len(lab.made()) > 5, "three workers at work")
     before = job.workers()
     nodes = sorted({pod["spec"]["nodeName"] for pod in before.values()})
     try:
         kubectl("drain", *nodes, "--pod-selector=datajoint.io/populatejob", *OPTIONS)
-        assert not before.keys() & job.workers().keys()
+        wait_until(lambda: not before.keys() & job.workers().keys(), "those workers gone")
         assert not {host for host in lab.hosts().values() if host.partition(".")[0] in before}
         assert lab.messages() == {}
         assert len(lab.made()) < KEYS
     finally:
         kubectl("uncordon", *nodes)
+    lab.change_all("insert")
     lab.until_made(*range(1, KEYS + 1))
     assert sorted(lab.started()) == list(range(1, KEYS + 1))
     leave(lab, *watched)

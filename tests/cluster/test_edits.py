@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from tests.servers.host import wait_until
 
 from . import images
+from .api import Object
 from .conftest import one_engine
 from .lab import Lab
 
@@ -26,6 +28,8 @@ def test_a_new_restriction_and_priority_reach_running_workers_and_roll_no_pod(la
     lab.until_rows({1: "reserved", 2: "pending", 3: "pending", 4: "pending", 5: "pending"})
     job.until(appliedPriority=2, total=4)
     job.until_settled()
+    log = functools.partial(lab.kubectl, "logs", f"pod/{worker['metadata']['name']}", f"--namespace={lab.namespace}")
+    wait_until(lambda: "the assignment has changed" in log(), "the worker knows")
     lab.let(1)
     lab.until_rows({2: "pending"})
     assert lab.made() == [1, 3, 4, 5]
@@ -84,8 +88,10 @@ def test_a_new_template_reaches_the_only_worker_where_there_is_no_room_beside_it
         template["spec"]["affinity"] = alone(f"job-{lab.id}")
     job = lab.apply(worker={"drainSeconds": 600, "template": before}, scaling={"maxWorkers": asked})
     lab.until_in_make(1)
-    job.until_workers(lambda pods: len(pods) == asked, f"with {asked} workers, of which one runs")
-    (old,) = (name for name, pod in job.workers().items() if pod["status"]["phase"] == "Running")
+    job.until_workers(
+        lambda pods: (len(pods), len(running(pods))) == (asked, 1), f"with {asked} workers, of which one runs"
+    )
+    (old,) = running(job.workers())
 
     job.patch(worker={"template": after})
     wait_until(lambda: "Unschedulable" in job.condition("RollingOut").get("message", ""), "a new worker without room")
@@ -101,6 +107,10 @@ def test_a_new_template_reaches_the_only_worker_where_there_is_no_room_beside_it
     assert lab.started() == [*every]
     wait_until(lambda: not job.condition("RollingOut"), "no more RollingOut")
     assert "RollingOut" in job.events()
+
+
+def running(pods: Mapping[str, Object]) -> list[str]:
+    return [name for name, pod in pods.items() if pod["status"]["phase"] == "Running"]
 
 
 def alone(name: str) -> dict[str, Any]:

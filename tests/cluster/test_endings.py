@@ -19,11 +19,12 @@ from .lab import Lab
 
 def test_a_populatejob_of_mode_once_completes_and_is_removed(lab: Lab) -> None:
     lab.add(*["insert"] * 3)
-    job = lab.apply(mode="Once", ttlSecondsAfterFinished=3)
+    job = lab.apply(mode="Once")
     job("wait", "--for=condition=Complete", "--timeout=240s")
     assert lab.made() == [1, 2, 3]
     assert job.status["progress"] == "3/3"
     assert job.condition("Ready")["reason"] == "Complete"
+    job.patch(ttlSecondsAfterFinished=1)
     job("wait", "--for=delete", "--timeout=240s")
     lab.until_nothing_is_left()
     assert lab.rows() == {}

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.servers.host import wait_until
+from tests.database.depth import repetitions
+from tests.servers.host import PATIENCE, wait_until
 
 from .apiproxy import ApiProxy
 from .beside import Beside, Operator
@@ -16,8 +17,9 @@ from .kubectl import Kubectl
 from .lab import Lab
 
 LEASE = "operator"
-KILLED_SECONDS, IN_ORDER_SECONDS = 30.0, 10.0
-"""Until another one leads."""
+KILLED_SECONDS = repetitions(quick=int(PATIENCE), deep=30)
+IN_ORDER_SECONDS = repetitions(quick=int(PATIENCE), deep=10)
+"""Until another one leads, on a machine on which nothing else runs."""
 LOST = 1
 """Exit status of a leader that may not be one any more."""
 
@@ -34,7 +36,7 @@ def test_another_one_leads_soon_after_the_leader_is_killed_and_at_once_when_it_e
     assert takeover(own_lab, first.kill) < KILLED_SECONDS
     own_lab.add("insert", first=2)
     own_lab.until_made(1, 2)
-    assert "PATCH populatejobs/status" in proxy.writes
+    wait_until(lambda: "PATCH populatejobs/status" in proxy.writes, "the second one's status")
 
     third = wait_behind(own_lab, beside)
     assert takeover(own_lab, second.end) < IN_ORDER_SECONDS
@@ -49,7 +51,6 @@ def test_a_leader_that_cannot_renew_its_lease_has_ended_before_another_one_leads
     first = lead(own_lab, beside, proxy)
     wait_behind(own_lab, beside)
     assert takeover(own_lab, proxy.freeze) < KILLED_SECONDS
-    assert first.has_ended
     assert first.exit_code() == LOST
 
 
@@ -69,7 +70,7 @@ def test_a_leader_that_stood_still_writes_nothing_when_it_goes_on(
     first.go_on()
     assert first.exit_code() == LOST
     assert proxy.writes == before
-    assert second.is_well
+    second.until_well()
 
 
 def test_two_operators_at_work_by_mistake_make_one_deployment_and_each_key_once(own_lab: Lab, beside: Beside) -> None:

@@ -10,14 +10,14 @@ import pytest
 
 from tests.database.depth import repetitions
 from tests.servers import Server
-from tests.servers.host import wait_until
+from tests.servers.host import PATIENCE, wait_until
 
 from . import databases
 from .conftest import one_engine
 from .installation import Installation
 from .lab import Applied, Lab
 
-PENDING_AGAIN_SECONDS = repetitions(quick=30, deep=10)
+PENDING_AGAIN_SECONDS = repetitions(quick=int(PATIENCE), deep=10)
 """Ten are promised, on a machine on which nothing else runs."""
 OUTAGE_SECONDS = 30.0
 READ_ONLY_SECONDS = repetitions(quick=15, deep=60)
@@ -30,7 +30,7 @@ def test_the_key_of_a_pod_deleted_by_force_is_pending_again_soon(lab: Lab) -> No
     lab.until_in_make(1)
     (pod,) = job.workers()
     lab.kubectl("delete", f"pod/{pod}", f"--namespace={lab.namespace}", "--grace-period=0", "--force")
-    wait_until(lambda: 1 not in lab.hosts(), "the key given back", PENDING_AGAIN_SECONDS)
+    wait_until(lambda: not lab.hosts().get(1, "").startswith(f"{pod}."), "the key given back", PENDING_AGAIN_SECONDS)
     wait_until(lambda: lab.started().count(1) == 2, "begun again")
     lab.let(1)
     lab.until_made(1, 2)
@@ -57,16 +57,16 @@ def test_a_make_that_takes_all_memory_is_tried_alone_to_its_limit_and_no_other_k
 @one_engine
 def test_a_key_waits_for_no_container_that_waits_longer_and_longer_to_start_again(lab: Lab) -> None:
     lab.add("strike")
-    job = lab.apply(retry={"limit": 1, "backoffSeconds": 1})
+    lab.apply(retry={"limit": 1, "backoffSeconds": 1})
     # Once in company, for all that is known; then alone, which counts; then once more. The next container waits 20 s.
     wait_until(lambda: lab.rows() == {1: "error"}, "given up")
+    # Which the operator saw: the next container would have told of it otherwise.
     assert "its worker ended with status 137" in lab.messages()[1]
-    assert [restarts(pod) for pod in job.workers().values()] == [2]
 
 
 def test_an_operator_that_is_replaced_goes_on_where_the_other_was(lab: Lab, operator: Installation) -> None:
     lab.add("wait", "wait", "fail", *["nap"] * 10)
-    job = lab.apply(scaling={"maxWorkers": 3})
+    job = lab.apply(scaling={"maxWorkers": 3, "scaleDownDelaySeconds": 3600})
     lab.until_in_make(1, 2)
     lab.until_rows({1: "reserved", 2: "reserved", 3: "error"})
     workers = job.workers()
@@ -175,4 +175,4 @@ def assert_the_same(job: Applied, workers: Collection[str]) -> None:
 def restarts(pod: dict[str, object]) -> int:
     status = pod["status"]
     assert isinstance(status, dict)
-    return sum(container["restartCount"] for container in status["containerStatuses"])
+    return sum(container["restartCount"] for container in status.get("containerStatuses", []))

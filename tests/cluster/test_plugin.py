@@ -43,8 +43,8 @@ def test_ignore_retry_and_refresh_return_when_it_is_done(lab: Lab, populate: Plu
     lab.change(3, "insert")
     assert populate(f"retry {job.name} --match 'item 3 is'") == said(job, "keys with errors are queued again")
     assert lab.messages().keys() == {1}
-    wait_until(lambda: lab.made() == [3, 4], "the mended key made")
-    assert lab.rows() == {1: "error", 2: "ignore"}
+    lab.until_rows({1: "error", 2: "ignore"})
+    assert lab.made() == [3, 4]
 
     lab.add("wait", first=5)
     assert populate(f"refresh {job.name}") == said(job, "new keys were looked for")
@@ -161,10 +161,10 @@ def test_logs_of_a_key_that_is_made_and_of_one_that_failed(lab: Lab, populate: P
     assert (misspelt.code, "did you mean item?" in misspelt.err) == (2, True)
 
     lab.let(1)
-    wait_until(lambda: populate(f"logs {job.name} item=2").code == 1, "the pods and their logs gone")
+    took = "pods that are gone took their logs along"
+    wait_until(lambda: took in populate(f"logs {job.name} item=2").err, "the pods and their logs gone")
     gone = populate(f"logs {job.name} item=2")
-    assert "pods that are gone took their logs along" in gone.err
-    assert f"kubectl populate errors {job.name}" in gone.err
+    assert (gone.code, f"kubectl populate errors {job.name}" in gone.err) == (1, True)
 
 
 # The screen

@@ -211,5 +211,5 @@ def test_the_server_stores_what_is_read_without_one(within: Namespaced, manifest
 
 def test_delete_leaves_nothing_to_wait_for(within: Namespaced) -> None:
     within.apply(a_job())
-    within("delete", "pj", "job", "--timeout=10s")
+    within("delete", "pj", "job", "--timeout=240s")
     assert within("get", "pj", "--output=name") == ""

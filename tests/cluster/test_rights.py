@@ -127,7 +127,7 @@ def test_in_all_namespaces_it_may_read_a_secret_by_name_and_do_nothing_else_to_a
     kubectl: Kubectl, everywhere: str, namespace: str
 ) -> None:
     for anywhere in namespace, "kube-system":
-        assert allowed(kubectl, everywhere, NEEDED, anywhere) == NEEDED
+        wait_until(lambda anywhere=anywhere: allowed(kubectl, everywhere, NEEDED, anywhere) == NEEDED, "the new role")  # type: ignore[misc]
         assert allowed(kubectl, everywhere, NOWHERE, anywhere) == []
     assert allowed(kubectl, everywhere, NOWHERE) == []
     assert allowed(kubectl, everywhere, NOT_IN_THE_CLUSTER) == []

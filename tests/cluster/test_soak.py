@@ -4,7 +4,7 @@ from tests.soak.run import run
 from tests.soak.samples import growths
 
 
-def test_keys_that_come_one_by_one_are_made_while_what_it_takes_is_measured() -> None:
+def test_keys_that_come_one_by_one_are_made_while_what_it_takes_is_measured(together: None) -> None:
     soaked = run(8.0, 2.0)
     assert soaked.keys == soaked.made == soaked.begun > 0
     measured = {grown.name: grown.most for grown in growths(soaked.samples)}

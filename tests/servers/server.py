@@ -10,6 +10,9 @@ import pymysql
 from .catalog import PASSWORD, Product
 from .host import wait_until
 
+CONNECT_SECONDS = 60
+"""On a busy machine. A server that was stopped refuses at once."""
+
 
 class Runtime(Protocol):
     """What keeps a server running: a container or plain processes. Its data outlives everything but remove()."""
@@ -64,11 +67,11 @@ class Server:
         if self.backend == "mysql":
             return pymysql.connect(
                 host=self.host, port=self.port, user=self.user, password=self.password,
-                autocommit=True, connect_timeout=5,
+                autocommit=True, connect_timeout=CONNECT_SECONDS,
             )  # fmt: skip
         return psycopg.connect(
             host=self.host, port=self.port, user=self.user, password=self.password, dbname=self.database,
-            autocommit=True, connect_timeout=5,
+            autocommit=True, connect_timeout=CONNECT_SECONDS,
         )  # fmt: skip
 
     def execute(self, statement: str) -> list[tuple[Any, ...]]:

@@ -258,6 +258,7 @@ class Worker:
 
     def stop(self) -> None:
         """As a pod is stopped; it must leave nothing reserved."""
+        wait_until(lambda: self.process.poll() is not None or self._health() != 0, "signals heeded")
         self.terminate()
         assert self.exit_code() == 0, self.log
 
@@ -270,10 +271,14 @@ class Worker:
             return error.code, error.read().decode()
 
     def answers(self) -> bool:
+        return self._health() == 200
+
+    def _health(self) -> int:
+        """As told by HTTP; 0 before there is an endpoint: until shortly before, SIGTERM ends Python itself."""
         try:
-            return self.get("/healthz")[0] == 200
+            return self.get("/healthz")[0]
         except OSError:
-            return False
+            return 0
 
     def stop_reading(self) -> None:
         """As a parent does that dies."""
