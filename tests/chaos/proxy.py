@@ -73,7 +73,7 @@ class Proxy:
             answers, server = await asyncio.open_connection(*self._upstream)
             back = asyncio.ensure_future(self._pass_back(answers, client))
             try:
-                await self._pass_on(reader, client, server, back)
+                await self._pass_on(reader, client, server, answers, back)
             finally:
                 # A client that was killed with an answer unread resets: the server is to hear that it is gone.
                 server.close()
@@ -83,7 +83,7 @@ class Proxy:
 
     async def _pass_on(
         self, reader: asyncio.StreamReader, client: asyncio.StreamWriter, server: asyncio.StreamWriter,
-        back: asyncio.Future[None],
+        answers: asyncio.StreamReader, back: asyncio.Future[None],
     ) -> None:  # fmt: skip
         while data := await reader.read(65536):
             moment = self._armed if _COMMIT in data.upper() else None
@@ -96,10 +96,11 @@ class Proxy:
             self._armed = None
             if moment is not Moment.BEFORE:
                 back.cancel()
+                await asyncio.wait({back})
                 server.write(data)
                 await server.drain()
             if moment is Moment.AFTER:
-                await asyncio.sleep(0.05)  # the server's answer lies unread
+                await answers.read(1)
             return self._reset(client)
 
     async def _pass_back(self, answers: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:

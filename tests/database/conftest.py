@@ -2,10 +2,18 @@
 
 from collections.abc import Iterator
 
+import populate_jobs.finish
 import pytest
 
 from tests.database.pipeline import Pipeline
 from tests.servers import Server
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine any statement may take the seconds after which key_source is not waited for."""
+    monkeypatch.setattr(populate_jobs.finish, "ANSWER_SECONDS", 100.0)
+    monkeypatch.setattr(populate_jobs.finish, "EMPTY_SECONDS", 200.0)
 
 
 @pytest.fixture(scope="module")

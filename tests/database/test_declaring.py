@@ -26,7 +26,7 @@ def test_populatejobs_of_a_new_pipeline_are_all_resolved_at_the_first_try(
     schema = f"{schema_name}_crowd"
     with contextlib.ExitStack() as started:
         processes = [started.enter_context(_resolve(server, schema, tmp_path, name)) for name in CROWD]
-        printed = [process.communicate(timeout=120) for process in processes]
+        printed = [process.communicate(timeout=PATIENCE) for process in processes]
     for name, process, (output, errors) in zip(CROWD, processes, printed, strict=True):
         assert process.returncode == 0, errors
         assert read_output(output).table.endswith(name)

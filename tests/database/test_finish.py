@@ -24,7 +24,6 @@ from populate_jobs import (
     retry_errors,
 )
 from populate_jobs.connection import Result
-from populate_jobs.finish import ANSWER_SECONDS
 
 from tests.clock import Clock
 from tests.database.pipeline import ANNA, BERT, Pipeline, reserve_one
@@ -349,7 +348,7 @@ def test_a_key_that_left_a_key_source_of_some_seconds_is_not_set_aside(
     jobs, clock = Watched(pipeline.connect(), pipeline.document()), Clock(1000.0)
     probe(jobs)
     monkeypatch.setattr(populate_jobs.finish, "time", clock)
-    jobs.before["in_key_source"] = lambda: clock.go_on(1.5 * ANSWER_SECONDS)
+    jobs.before["in_key_source"] = lambda: clock.go_on(1.5 * populate_jobs.finish.ANSWER_SECONDS)
     failed, empty = reserve(jobs, ANNA, 2)
     assert fail(jobs, failed, FAILURE, ONCE) is Outcome.ERROR
     assert complete(jobs, [(empty, 1.0)]) == [Outcome.VANISHED]
@@ -396,7 +395,7 @@ def test_a_table_whose_server_hangs_keeps_no_other_table_waiting(pipeline: Pipel
         assert hanging.asked.wait(PATIENCE)
         other = pipeline.session()
         try:
-            assert threads.submit(lambda: other.has_attempts).result(10)
+            assert threads.submit(lambda: other.has_attempts).result(PATIENCE)
         finally:
             hanging.answer.set()
         assert waiting.result(PATIENCE)

@@ -6,10 +6,11 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import populate_jobs.finish
 import pytest
 from populate_jobs import JobsTable, Outcome, complete, refresh, reserve, stage
 from populate_jobs.errors import DatabaseUnreachable
-from populate_jobs.finish import EMPTY_SECONDS, MADE_NOTHING
+from populate_jobs.finish import MADE_NOTHING
 
 from tests.database.pipeline import ANNA, BERT, Login, Pipeline, reserve_one, seconds
 from tests.database.users import user, without_temporary_tables
@@ -142,7 +143,7 @@ def test_a_row_that_is_reserved_while_it_is_judged_stays(pipeline: Pipeline) -> 
 def test_a_key_that_made_nothing_is_queued_again_when_it_has_left_key_source_and_come_back(pipeline: Pipeline) -> None:
     pipeline.enqueue(1)
     jobs = pipeline.session()
-    jobs.unasked_until[EMPTY_SECONDS] = math.inf
+    jobs.unasked_until[populate_jobs.finish.EMPTY_SECONDS] = math.inf
     assert complete(jobs, [(reserve_one(jobs), 1.0)]) == [Outcome.EMPTY]
     assert (refresh(jobs).removed, pipeline.rows()) == (1, {})
     pipeline.add(1)

@@ -63,7 +63,7 @@ def test_without_the_system_identifier_a_database_is_known_by_address(server, sc
         with contextlib.closing(connect(limited, name="test")) as queue:
             assert identify(queue, NOW)[0].identity == f"127.0.0.1:{server.port}/{oid}"
     finally:
-        server.execute(f"DROP DATABASE {schema_name}")
+        server.execute(f"DROP DATABASE {schema_name} WITH (FORCE)")
         server.execute(f"DROP ROLE {schema_name}")
 
 

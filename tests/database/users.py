@@ -61,4 +61,4 @@ def without_temporary_tables(server: Server) -> Iterator[Server]:
     server.execute(f"CREATE DATABASE {database}")
     server.execute(f"REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC")
     yield dataclasses.replace(server, database=database)
-    server.execute(f"DROP DATABASE {database}")
+    server.execute(f"DROP DATABASE {database} WITH (FORCE)")

@@ -11,6 +11,8 @@ from populate_jobs import DatabaseSettings, connect
 from populate_jobs.errors import DatabaseUnreachable
 from populate_operator.local import embedded
 
+from tests.servers.host import PATIENCE
+
 
 def ask(settings: DatabaseSettings, sql: str) -> list[tuple[object, ...]]:
     with contextlib.closing(connect(settings, name="tests")) as connection:
@@ -36,7 +38,7 @@ def test_comes_back_after_a_crash(tmp_path: Path) -> None:
         family = [psutil.Process(server), *psutil.Process(server).children()]
         for process in family:
             process.kill()
-        psutil.wait_procs(family, 30)
+        psutil.wait_procs(family, PATIENCE)
     with embedded.running(tmp_path) as again:
         assert ask(again, "SELECT one FROM kept") == [(1,)]
 

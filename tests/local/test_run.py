@@ -61,9 +61,9 @@ def test_a_make_that_inserts_nothing_is_set_aside_and_not_tried_for_ever(lab: La
 def test_continuous_takes_up_what_is_added_until_it_is_interrupted(lab: Lab) -> None:
     lab.write(MADE, AGAIN)
     run = lab.run()
-    wait_until(lambda: "up to date" in run.text(), "the first refresh", 90)
+    wait_until(lambda: "up to date" in run.text(), "the first refresh")
     lab.add("works", 1, 2, 3)
-    wait_until(lambda: lab.made("__again") == {1, 2, 3}, "parent and child to follow", 90)
+    wait_until(lambda: lab.made("__again") == {1, 2, 3}, "parent and child to follow")
     run.interrupt()
     assert run.exit_code() == 130
     assert "nothing stays reserved" in run.text()
@@ -73,11 +73,11 @@ def test_two_runs_and_datajoint_itself_share_one_table(lab: Lab) -> None:
     lab.add("waits", *range(40))
     lab.write(MADE)
     first = lab.run("--once", "--max-workers", "1", MAKER="first")
-    wait_until(lambda: len(lab.began()) == 1, "the first run to begin a key", 90)
+    wait_until(lambda: len(lab.began()) == 1, "the first run to begin a key")
     theirs = f"from {MODULE} import Made; Made.populate(reserve_jobs=True, refresh=False)"
     datajoint = lab.begin("exec", "-f", str(lab.manifest), "--", sys.executable, "-c", theirs, MAKER="datajoint")
     second = lab.run("--once", "--max-workers", "1", "--data", "second", MAKER="second")
-    wait_until(lambda: len(lab.began()) == 3, "all three to begin a key", 90)
+    wait_until(lambda: len(lab.began()) == 3, "all three to begin a key")
     lab.leave()
     assert [run.exit_code() for run in (first, second, datajoint)] == [0, 0, 0]
     rows = lab.execute(f"SELECT source, maker FROM {lab.name('__made')}")
@@ -144,7 +144,7 @@ def test_a_database_that_is_down_is_waited_for_as_long_as_was_said(lab: Lab) -> 
     output = lab.populate("run", "-f", str(lab.manifest), "--once", "--database-timeout", "1", expect=1, **down)
     assert "DatabaseUnreachable" in output
     run = lab.run(**down)
-    wait_until(lambda: "unreachable" in run.text(), "the outage to be noticed", 90)
+    wait_until(lambda: "unreachable" in run.text(), "the outage to be noticed")
     run.interrupt()
     assert run.exit_code() == 130
 
@@ -153,12 +153,12 @@ def test_a_database_that_is_down_is_waited_for_as_long_as_was_said(lab: Lab) -> 
 def test_tables_that_are_dropped_under_a_run_are_resolved_again(lab: Lab, tables: tuple[str, ...]) -> None:
     lab.write(MADE)
     run = lab.run()
-    wait_until(lambda: "up to date" in run.text(), "the first refresh", 90)
+    wait_until(lambda: "up to date" in run.text(), "the first refresh")
     for table in tables:
         lab.execute(f"DROP TABLE {lab.name(table)}")
-    wait_until(lambda: "TableMissing" in run.text(), "the loss to be noticed", 90)
+    wait_until(lambda: "TableMissing" in run.text(), "the loss to be noticed")
     lab.add("works", 1)
-    wait_until(lambda: lab.tried_made() == {1}, "the key to be made", 90)
+    wait_until(lambda: lab.tried_made() == {1}, "the key to be made")
     run.interrupt()
     assert run.exit_code() == 130
 
@@ -167,15 +167,15 @@ def test_a_column_that_is_renamed_under_a_run_is_a_refusal_until_it_is_back(lab:
     term = {"table": f"{MODULE}.Source", "where": "conduct = 'works'"}
     lab.write(populate_job("made", "Made", scaling={"maxWorkers": 1}, restrictBy=[term]))
     run = lab.run()
-    wait_until(lambda: "up to date" in run.text(), "the first refresh", 90)
+    wait_until(lambda: "up to date" in run.text(), "the first refresh")
     lab.execute(f"ALTER TABLE {lab.name('source')} RENAME COLUMN conduct TO manner")
     try:
-        wait_until(lambda: "there is no attribute conduct" in run.text(), "the restriction to be refused", 90)
+        wait_until(lambda: "there is no attribute conduct" in run.text(), "the restriction to be refused")
     finally:
         lab.execute(f"ALTER TABLE {lab.name('source')} RENAME COLUMN manner TO conduct")
     lab.add("works", 1)
     lab.add("naps", 2)
-    wait_until(lambda: lab.tried_made() == {1}, "the key to be made", 90)
+    wait_until(lambda: lab.tried_made() == {1}, "the key to be made")
     run.interrupt()
     assert run.exit_code() == 130
     assert lab.queue("error") == []
@@ -188,7 +188,7 @@ def test_a_run_outlasts_an_outage_of_its_database(tmp_path: Path) -> None:
         run = lab.run("--once", "--database-timeout", "300")
         lab.first_begun()
         server.kill()
-        wait_until(lambda: "DatabaseUnreachable" in run.text(), "the outage to be noticed", 90)
+        wait_until(lambda: "DatabaseUnreachable" in run.text(), "the outage to be noticed")
         server.start()
         lab.leave()
         assert run.exit_code() == 0

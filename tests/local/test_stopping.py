@@ -18,8 +18,8 @@ def test_ctrl_c_lets_the_running_key_end_and_gives_back_the_rest(lab: Lab) -> No
     run = lab.run("--once")
     first = lab.first_begun()
     run.interrupt()
-    wait_until(lambda: "draining" in run.text(), "the Ctrl-C to be heard", 30)
-    wait_until(lambda: lab.queue("reserved") == [first], "the others to be given back", 30)
+    wait_until(lambda: "draining" in run.text(), "the Ctrl-C to be heard")
+    wait_until(lambda: lab.queue("reserved") == [first], "the others to be given back")
     lab.leave()
     assert run.exit_code() == 130
     assert lab.made() == {first}
@@ -32,9 +32,9 @@ def test_ctrl_c_twice_gives_back_the_running_key_too(lab: Lab) -> None:
     run = lab.run()
     lab.first_begun()
     run.interrupt()
-    wait_until(lambda: "draining" in run.text(), "the first Ctrl-C to be heard", 30)
+    wait_until(lambda: "draining" in run.text(), "the first Ctrl-C to be heard")
     run.interrupt()
-    assert run.exit_code(30) == 130
+    assert run.exit_code() == 130
     assert lab.made() == set()
     assert (lab.queue("reserved"), lab.queue("pending"), lab.queue("error")) == ([], [1, 2], [])
 
@@ -79,7 +79,7 @@ def test_rows_of_a_run_that_lives_are_left_alone(lab: Lab) -> None:
     first = lab.run()
     lab.first_begun()
     second = lab.run("--data", "second")
-    wait_until(lambda: "ForeignReservations" in second.text() or "1 running" in second.text(), "the second to look", 60)
+    wait_until(lambda: "ForeignReservations" in second.text() or "1 running" in second.text(), "the second to look")
     assert lab.queue("reserved") == [1]
     assert lab.began() == {1}
     lab.leave()

@@ -9,16 +9,18 @@ import sys
 from pathlib import Path
 
 import pytest
-from populate_operator.kubectl import complete, main
+from populate_operator.kubectl import complete, completion, main
 from populate_operator.kubectl.parser import COMMANDS, SHELLS
 from populate_operator.kubectl.shells import SCRIPTS
 
+from tests.servers.host import PATIENCE
 from tests.unit.fake_kubectl import FakeKubectl
 
 
 @pytest.fixture
 def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeKubectl:
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr(completion, "_PATIENCE", PATIENCE)
     return FakeKubectl(tmp_path)
 
 

@@ -194,7 +194,7 @@ class Lab:
                 stderr=output,
                 start_new_session=True,
             )
-        worker = Worker(process, file, log, port)
+        worker = Worker(process, host, file, log, port)
         try:
             yield worker
         except BaseException:
@@ -208,8 +208,9 @@ class Lab:
 class Worker:
     """A supervisor process, with what it printed."""
 
-    def __init__(self, process: subprocess.Popen[bytes], assignment: Path, log: Path, port: int) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], host: str, assignment: Path, log: Path, port: int) -> None:
         self.process = process
+        self.host = host
         self.assignment = assignment
         self._log = log
         self._port = port
@@ -265,7 +266,7 @@ class Worker:
     def get(self, path: str, method: str = "GET") -> tuple[int, str]:
         request = urllib.request.Request(f"http://127.0.0.1:{self._port}{path}", method=method)
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()

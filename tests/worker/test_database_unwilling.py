@@ -142,10 +142,12 @@ def read_only(lab: Lab) -> Iterator[None]:
         "mysql": ("SET GLOBAL read_only = {}",),
         "postgresql": ("ALTER SYSTEM SET default_transaction_read_only = {}", "SELECT pg_reload_conf()"),
     }[lab.server.backend]
+    is_on = {"mysql": "SELECT @@read_only", "postgresql": "SHOW default_transaction_read_only"}[lab.server.backend]
     for value in ("ON", "OFF"):
         for statement in statements:
             lab.execute(statement.format(value))
         if value == "ON":
+            wait_until(lambda: lab.execute(is_on) in ([("on",)], [(1,)]), "a server that is read-only")
             yield
 
 

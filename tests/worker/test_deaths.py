@@ -72,9 +72,10 @@ def test_a_make_killed_in_company_is_made_again_alone(lab: Lab) -> None:
 
 
 def test_a_make_that_is_killed_again_when_alone_is_an_error(lab: Lab) -> None:
-    lab.fill("wait", "killed")
+    lab.fill("wait")
     with lab.worker(concurrency=2, retry=RetryPolicy(limit=0)) as worker:
         lab.until_in_make(1)
+        lab.fill("killed", first=2)
         wait_until(lambda: lab.rows().get(2, ("", ""))[1].startswith("Suspect: "), "a suspect")
         lab.let(1)
         lab.until_done(left={2: "error"})

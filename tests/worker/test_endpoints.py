@@ -15,7 +15,7 @@ def test_metrics_count_what_became_of_keys(lab: Lab) -> None:
         assert worker.metric('populate_keys_total{outcome="error"}') == 1
         assert worker.metric("populate_make_seconds_count") == 3
         assert worker.metric("populate_reserved") == 1
-        assert worker.metric("populate_running") == 1
+        wait_until(lambda: worker.metric("populate_running") == 1, "one in make")
         assert worker.metric("populate_runner_starts_total") == 1
         assert time.time() - worker.metric("populate_last_heartbeat_timestamp_seconds") < 10
         lab.let(4)
@@ -35,9 +35,12 @@ def test_a_worker_is_alive_while_make_is_busy_and_not_while_its_loop_is_stopped(
 
 
 def test_a_worker_is_ready_once_its_code_was_imported_and_stays_so(lab: Lab) -> None:
-    with lab.worker() as worker:
+    lab.document()
+    imported = lab.folder / "imported"
+    with lab.worker(environment={"PIPELINE_IMPORTED": str(imported)}) as worker:
         wait_until(worker.answers, "the endpoint")
         assert worker.get("/readyz")[0] == 503
+        imported.touch()
         wait_until(lambda: worker.get("/readyz")[0] == 200, "ready")
         worker.stop()
 

@@ -65,13 +65,15 @@ def test_a_session_that_is_lost_is_opened_again_as_whom_the_labs_code_connects(
 def test_a_connection_of_the_labs_own_login_is_waited_for(lab: Lab, maker: Login) -> None:
     lab.fill("insert")
     limit_connections(lab, maker["user"], 1)
-    with contextlib.ExitStack() as taken, lab.worker(environment=of(maker)) as worker:
+    with contextlib.ExitStack() as taken:
         take_connections(dataclasses.replace(lab.server, **maker), taken)
-        wait_until(lambda: worker.log.count("waiting for the database") > 6, "more tries than failed starts are borne")
-        taken.close()
-        lab.until_done()
-        assert "cannot be imported" not in worker.log
-        worker.stop()
+        with lab.worker(environment=of(maker)) as worker:
+            waits = "waiting for the database"
+            wait_until(lambda: worker.log.count(waits) > 6, "more tries than failed starts are borne")
+            taken.close()
+            lab.until_done()
+            assert "cannot be imported" not in worker.log
+            worker.stop()
 
 
 def of(maker: Login) -> dict[str, str]:

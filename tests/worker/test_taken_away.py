@@ -41,7 +41,7 @@ def test_a_late_worker_that_committed_first_has_made_the_key_and_the_new_holder_
             wait_until(lambda: lab.made() == [1], "the late one's row")
             lab.let(1)
             lab.until_done()
-            assert other.metric('populate_keys_total{outcome="success"}') == 1
+            wait_until(lambda: other.metric('populate_keys_total{outcome="success"}') == 1, "the key counted")
             other.stop()
         late.stop()
     assert lab.pid_of(1) == runner

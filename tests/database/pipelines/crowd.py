@@ -8,7 +8,7 @@ import datajoint as dj
 
 meeting, number = Path(os.environ["MEETING"]), int(os.environ["MEETING_OF"])
 meeting.joinpath(str(os.getpid())).touch()
-deadline = time.monotonic() + 60
+deadline = time.monotonic() + 150
 while len(list(meeting.iterdir())) < number:  # without a pause, for all to begin at one moment
     assert time.monotonic() < deadline, "somebody did not come"
 

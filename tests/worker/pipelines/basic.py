@@ -1,6 +1,7 @@
 """A pipeline whose makes do as they are told.
 
-Environment: PIPELINE_SCHEMA names the schema; PIPELINE_FOLDER is where makes and tests meet.
+Environment: PIPELINE_SCHEMA names the schema; PIPELINE_FOLDER is where makes and tests meet;
+PIPELINE_BROKEN is why this module cannot be imported; PIPELINE_IMPORTED is the file that its import waits for.
 """
 
 import contextlib
@@ -16,6 +17,9 @@ import datajoint as dj
 
 if "PIPELINE_BROKEN" in os.environ:
     raise ImportError(os.environ["PIPELINE_BROKEN"])
+
+while "PIPELINE_IMPORTED" in os.environ and not os.path.exists(os.environ["PIPELINE_IMPORTED"]):
+    time.sleep(0.01)
 
 schema = dj.Schema(os.environ["PIPELINE_SCHEMA"])
 folder = pathlib.Path(os.environ["PIPELINE_FOLDER"])
