@@ -1,5 +1,6 @@
 """What the machine gives: a cache folder, locks, free ports, Debian packages; and how its refusals are told."""
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -8,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 # Debian keeps servers there, and not everybody's path has it.
@@ -16,6 +16,9 @@ os.environ["PATH"] += f"{os.pathsep}/usr/sbin"
 
 PATIENCE = 200.0
 """Seconds until something that is waited for counts as not coming, on a machine that is slow and busy."""
+
+PORTS = range(15000, 30000)
+"""Above them are those of Kubernetes' services, and those that the kernel gives to outgoing connections."""
 
 
 class Unavailable(Exception):
@@ -39,7 +42,7 @@ def cache() -> Path:
     return folder.resolve()
 
 
-@contextmanager
+@contextlib.contextmanager
 def locked(name: str) -> Iterator[None]:
     """Keep other processes out for as long as the block runs; the lock dies with its process."""
     with open(cache() / f"{name}.lock", "w") as handle:
@@ -48,10 +51,21 @@ def locked(name: str) -> Iterator[None]:
 
 
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """Given to nobody else until all the others were, so that it is still free when it is listened at."""
+    with locked("port"):
+        last = cache() / "port"
+        given = int(last.read_text() or 0) if last.exists() else 0
+        after = (given + 1) % len(PORTS)
+        port: int = next(filter(_is_free, (*PORTS[after:], *PORTS[:after])))
+        last.write_text(str(PORTS.index(port)))
+    return port
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as listener, contextlib.suppress(OSError):
+        listener.bind(("", port))
+        return True
+    return False
 
 
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
