@@ -15,6 +15,7 @@ from typing import Any
 from .document import ResolveDocument
 from .errors import DocumentError
 from .retry import RetryPolicy
+from .types import only_fields
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,9 @@ class Assignment:
             settings = dict(data["settings"])
             retry = RetryPolicy.from_mapping(settings.pop("retry", {}))
             document = ResolveDocument.from_json(json.dumps(data["document"]))
-            return cls(document, WorkerSettings(**settings, retry=retry), bool(data.get("paused", False)))
-        except (ValueError, KeyError, TypeError) as error:
+            known = WorkerSettings(**only_fields(WorkerSettings, settings), retry=retry)
+            return cls(document, known, bool(data.get("paused", False)))
+        except (AttributeError, ValueError, KeyError, TypeError) as error:
             raise DocumentError(f"the assignment cannot be read: {error!r}") from error
 
     @classmethod

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .errors import DocumentError, ResolveRefused
+from .types import only_fields
 
 PROTOCOL = 1
 """Raised when a reader of the previous version would misread a document."""
@@ -84,18 +85,17 @@ class ResolveDocument:
     def from_json(cls, text: str) -> ResolveDocument:
         """Raises DocumentError where the text is no document of protocol N or N-1."""
         data = _parsed(text)
-        known = {field.name for field in dataclasses.fields(cls)}
         try:
             document = cls(
                 **{
-                    **{name: value for name, value in data.items() if name in known},
-                    "primary_key": tuple(Attribute(**attribute) for attribute in data["primary_key"]),
+                    **only_fields(cls, data),
+                    "primary_key": tuple(Attribute(**only_fields(Attribute, part)) for part in data["primary_key"]),
                     "upstream": tuple(data["upstream"]),
-                    "server": ServerIdentity(**data["server"]),
+                    "server": ServerIdentity(**only_fields(ServerIdentity, data["server"])),
                     "warnings": tuple(data.get("warnings", ())),
                 }
             )
-        except (KeyError, TypeError) as error:
+        except (AttributeError, KeyError, TypeError) as error:
             raise DocumentError(f"the resolve document is incomplete: {error}") from error
         if wrong := sorted(set(_wrong(document))):
             raise DocumentError(f"the resolve document is not as it should be in: {', '.join(wrong)}")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .types import Failure
+from .types import Failure, only_fields
 
 KILLED = ("SIGKILL", "WorkerKilled")
 """Names for the end of a runner, and of a whole worker, that somebody killed: most often the kernel, for memory."""
@@ -53,7 +53,7 @@ class RetryPolicy:
     @classmethod
     def from_mapping(cls, data: Mapping[str, Any]) -> RetryPolicy:
         lists = {name: tuple(data.get(name, ())) for name in ("retry_on", "fail_on")}
-        return cls(**{**data, **lists})
+        return cls(**only_fields(cls, {**data, **lists}))
 
 
 def worth_retrying(policy: RetryPolicy, failure: Failure) -> bool:

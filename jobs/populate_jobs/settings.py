@@ -121,8 +121,12 @@ class DatabaseSettings:
         return replace(self, host=host, port=port)
 
 
+LONGEST_PORT = 10
+"""Characters; Python refuses to read numbers of some thousands."""
+
+
 def _port(text: str, source: str) -> int:
-    if text and not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
+    if text and not (len(text) <= LONGEST_PORT and text.isascii() and text.isdigit() and 0 < int(text) < 65536):
         raise SettingsError(f"{source}: port must be a number from 1 to 65535")
     return int(text or 0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,11 @@ Key = Mapping[str, Any]
 
 WORKER_MARK = ".populate-worker"
 """Follows the worker's own name in the host under which it reserves: others see by it that it is one."""
+
+
+def only_fields(cls: type, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a mapping from JSON what this version's dataclass knows of: a newer one may have written more."""
+    return {field.name: data[field.name] for field in dataclasses.fields(cls) if field.name in data}
 
 
 def worker_session(host: str) -> str:

@@ -15,7 +15,7 @@ from populate_operator.kube.deaths import deaths, fallen
 from populate_operator.kube.errands import Errands
 from populate_operator.kube.place import Place
 from populate_operator.kube.store import Store
-from populate_operator.plan.recovery import Recovery
+from populate_operator.plan import Recovery
 
 from tests.clock import Clock
 from tests.unit.kube import OURS, ended, pod, ready, waiting

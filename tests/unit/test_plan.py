@@ -171,6 +171,32 @@ def test_once_takes_a_last_look_before_it_is_complete() -> None:
     assert plan_of(ONCE, looked, next_of(looking), after(2)).outcome is Outcome.COMPLETE
 
 
+@pytest.mark.parametrize("spec", [ONCE, replace(ONCE, suspend=True)])
+def test_once_takes_a_look_after_a_restart_before_it_is_complete(spec: Spec) -> None:
+    restarted = Previous(memory=Memory(worked_at=before(1)))
+    known = seen(refresh=a_refresh(ago=60))
+    assert plan_of(ONCE, known, restarted).outcome is None
+    assert plan_of(spec, known, restarted).steps == (frozenset() if spec.suspend else {Step.REFRESH})
+    assert plan_of(ONCE, seen(refresh=a_refresh(ago=0.1)), restarted).outcome is Outcome.COMPLETE
+
+
+def test_failed_takes_a_look_after_a_restart() -> None:
+    failed = seen(tally=a_tally(error=1), refresh=a_refresh(ago=60))
+    previous = next_of(plan_of(ONCE, failed))
+    again = plan_of(ONCE, failed, replace(previous, memory=Memory(worked_at=before(1))))
+    assert (again.outcome, again.steps) == (Outcome.FAILED, {Step.REFRESH})
+
+
+def test_workers_go_on_where_the_answer_they_work_by_was_lost() -> None:
+    assert plan_of(SPEC, seen(resolved=None, queue=None, replicas=5)).replicas == 5
+
+
+def test_a_new_priority_that_could_not_be_written_waits_as_refreshing_does() -> None:
+    edited = replace(SPEC, priority=9)
+    assert Step.REPRIORITIZE in plan_of(edited, seen()).steps
+    assert Step.REPRIORITIZE not in plan_of(edited, seen(refresh_problem=a_problem("ReadOnly", times=5))).steps
+
+
 def test_once_looks_again_as_soon_as_upstream_is_through_however_long_the_interval() -> None:
     slow = replace(ONCE, refresh=RefreshSpec(interval_seconds=3600))
     waiting = plan_of(slow, seen(refresh=a_refresh(ago=30), upstream=Upstream(busy=True, made_at=before(40))))
@@ -220,11 +246,13 @@ def test_tells_each_thing_once() -> None:
 
 
 def test_a_worker_that_died_is_told_with_its_reason() -> None:
-    made = plan_of(SPEC, seen(queue=Queue(0, {host("a"): 1}), deaths={host("a"): "OOMKilled"}))
-    assert [(event.type, event.reason) for event in made.events if "Died" in event.reason] == [
-        ("Warning", "WorkerDied")
+    holds = seen(queue=Queue(0, {host("a"): 1}), deaths={host("a"): "OOMKilled"})
+    before, after = plan_of(SPEC, holds), plan_of(SPEC, seen(given_back=plan_of(SPEC, holds).recoveries))
+    assert [[event.type for event in made.events if event.reason == "WorkerDied"] for made in (before, after)] == [
+        [],
+        ["Warning"],
     ]
-    assert "OOMKilled" in made.events[-1].message
+    assert "OOMKilled" in after.events[-1].message
 
 
 def test_looks_again_when_the_next_thing_is_due() -> None:

@@ -55,5 +55,11 @@ def test_failed_outlasts_a_restart_of_the_observer() -> None:
     assert outcome("Once", seen(tally=None, refresh=None), None, Outcome.FAILED) is Outcome.FAILED
 
 
+def test_failed_lasts_until_a_refresh_after_the_restart_says_otherwise() -> None:
+    failed = seen(tally=a_tally(error=1), refresh=a_refresh(ago=60))
+    assert outcome("Once", failed, worked_at=before(1), before=Outcome.FAILED) is Outcome.FAILED
+    assert outcome("Once", seen(), worked_at=before(10), before=Outcome.FAILED) is Outcome.COMPLETE
+
+
 def test_continuous_is_never_over() -> None:
     assert outcome("Continuous", seen(), worked_at=None, before=None) is None

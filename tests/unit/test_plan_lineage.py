@@ -85,6 +85,30 @@ def test_the_latest_of_several_counts() -> None:
     assert found == Upstream(False, before(3))
 
 
+TRACE = replace(DOCUMENT, target='"cardio"."__trace"', jobs='"cardio"."~~trace"')
+RATE = replace(DOCUMENT, upstream=(TRACE.target,))
+SUMMARY = replace(CHILD, upstream=(RATE.target,))
+
+
+def test_who_feeds_an_idle_one_that_feeds_it_makes_it_busy() -> None:
+    rate = Relative(RATE, False, before(5), looked_at=before(1))
+    assert upstream(SUMMARY, [rate, Relative(TRACE, True, before(9))]) == Upstream(True, before(5))
+    assert upstream(SUMMARY, [rate, Relative(TRACE, False, before(9))]) == Upstream(False, before(5))
+
+
+def test_an_idle_one_that_has_not_looked_at_what_was_made_for_it_is_busy() -> None:
+    trace = Relative(TRACE, False, before(3))
+    assert upstream(SUMMARY, [Relative(RATE, False, before(5), looked_at=before(4)), trace]).busy
+    assert not upstream(SUMMARY, [Relative(RATE, False, before(5), looked_at=before(2)), trace]).busy
+    assert not upstream(SUMMARY, [Relative(RATE, False, before(5), looked_at=None), trace]).busy
+
+
+def test_tables_that_feed_each_other_do_not_keep_it_from_ending() -> None:
+    assert lineage(replace(SUMMARY, target=TRACE.target), Relative(RATE, False, None)).upstream(1) == Upstream(
+        busy=True
+    )
+
+
 def test_those_below_read_what_it_makes() -> None:
     child = replace(CHILD, upstream=('"cardio"."__heart_rate__beat"',))
     found = lineage(child, Relative(DOCUMENT, True, None), Relative(CHILD, True, None), Relative(None, True, None))

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from populate_operator.plan import Queue
-from populate_operator.plan.recovery import Recovery, foreign, own, recoveries
+from populate_operator.plan import Queue, Recovery
+from populate_operator.plan.recovery import foreign, own, recoveries
 
 from tests.unit.planning import host, seen, workers
 

@@ -4,7 +4,7 @@ import dataclasses
 import json
 
 import pytest
-from populate_jobs import Attribute, ResolveDocument, ServerIdentity
+from populate_jobs import Assignment, Attribute, ResolveDocument, RetryPolicy, ServerIdentity, WorkerSettings
 from populate_jobs.document import BEGIN, END, PROTOCOL, read_output, refusal_to_json
 from populate_jobs.errors import DocumentError, ResolveRefused
 
@@ -48,7 +48,22 @@ def test_a_refusal_is_raised_as_it_was_printed():
 
 def test_unknown_fields_of_a_newer_minor_version_are_passed_over():
     newer = {**json.loads(DOCUMENT.to_json()), "colour": "red"}
+    newer["server"]["colour"] = newer["primary_key"][0]["colour"] = "red"
     assert ResolveDocument.from_json(json.dumps(newer)) == DOCUMENT
+
+
+def test_unknown_settings_of_a_newer_operator_are_passed_over():
+    assignment = Assignment(DOCUMENT, WorkerSettings(retry=RetryPolicy(limit=7)))
+    newer = json.loads(assignment.to_json())
+    newer["settings"]["colour"] = newer["settings"]["retry"]["colour"] = newer["colour"] = "red"
+    assert Assignment.from_json(json.dumps(newer)) == assignment
+
+
+@pytest.mark.parametrize("wrong", [{"settings": None}, {"settings": {"retry": []}}, {"document": []}, {"document": {}}])
+def test_what_is_no_assignment_is_refused(wrong):
+    assignment = {**json.loads(Assignment(DOCUMENT, WorkerSettings()).to_json()), **wrong}
+    with pytest.raises(DocumentError):
+        Assignment.from_json(json.dumps(assignment))
 
 
 @pytest.mark.parametrize("field", ["protocol", "table", "primary_key", "server", "upstream"])

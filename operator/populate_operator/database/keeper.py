@@ -262,7 +262,7 @@ class Keeper:
         self._start_refreshing("reprioritize", task, self._reprioritized, again)
 
     def _reprioritized(self, priority: int) -> None:
-        self.applied_priority = priority
+        self.applied_priority, self.refresh_problem = priority, None
 
     def _start_refreshing(
         self, name: str, task: Callable[[Connection], Any], done: Callable[[Any], None], again: Callable[[], None]

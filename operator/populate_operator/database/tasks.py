@@ -9,8 +9,7 @@ from datetime import datetime, timezone
 import populate_jobs
 from populate_jobs import Connection, ErrorGroup, JobsTable, Look, Recovered, ResolveDocument, RetryPolicy
 
-from populate_operator.plan import Refresh
-from populate_operator.plan.recovery import Recovery
+from populate_operator.plan import Recovery, Refresh
 from populate_operator.spec import Spec
 
 ERROR_GROUPS = 5

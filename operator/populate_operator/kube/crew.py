@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from populate_operator.plan import Problem, Rollout, Worker
-from populate_operator.plan.recovery import Recovery
+from populate_operator.plan import Problem, Recovery, Rollout, Worker
 from populate_operator.spec import PopulateJob
 
 from . import claim, pods

@@ -13,12 +13,11 @@ from populate_operator.database import tasks
 from populate_operator.database.flight import Flight
 from populate_operator.database.keeper import Keeper, Watch
 from populate_operator.database.login import Login
-from populate_operator.plan import Observation, Plan, Previous, Problem, Upstream, plan
+from populate_operator.plan import Memory, Observation, Plan, Previous, Problem, Recovery, Upstream, plan
 from populate_operator.plan.agenda import Step
 from populate_operator.plan.cadence import next_try
 from populate_operator.plan.events import Event
 from populate_operator.plan.lineage import Relative
-from populate_operator.plan.recovery import Recovery
 from populate_operator.plan.scaling import pinned
 from populate_operator.plan.share import Claim
 from populate_operator.question import retry_policy
@@ -61,11 +60,13 @@ class Populating:
         written = seen.get("status", {})
         self._report = Report(self.owner, place, self._errands, seen)
         self._wishes = Wishes(written, self._flight, self._say)
-        self._previous = Previous(dict(written))
+        # Keys may have been worked on while nobody looked: a refresh of before says nothing of them.
+        self._previous = Previous(dict(written), Memory(worked_at=tasks.now()))
         self._replicas = self.crew.replicas
         self._no_login: Problem | None = None
         self._recovering: frozenset[str] = frozenset()
-        """Hosts whose rows are being given back: that is said, and done, once."""
+        """Hosts whose rows are being given back: that is done once."""
+        self._given_back: tuple[Recovery, ...] = ()
         self.seen = seen
         self.job = PopulateJob.from_object(seen)
 
@@ -136,6 +137,7 @@ class Populating:
             rollout=self.crew.rollout,
             alive=self.crew.alive(holders) | self._recovering,
             deaths=self.crew.deaths(holders),
+            given_back=self._given_back,
             upstream=upstream,
             is_read=is_read,
             applied_priority=keeper.applied_priority if keeper else None,
@@ -144,7 +146,7 @@ class Populating:
         )
         self.plan = plan(self.job.spec, seen, self._previous, now)
         self._previous = Previous(self._with_our_fields(self.plan.status), self.plan.memory)
-        self._replicas = self.plan.replicas
+        self._replicas, self._given_back = self.plan.replicas, ()
         return self.plan
 
     @property
@@ -157,8 +159,15 @@ class Populating:
         """As the others see it: busy until it is over or, where it never is, while it has keys to make."""
         over = self.plan is not None and (self.plan.outcome is not None or self.job.spec.suspend)
         idle = self.job.spec.mode == "Continuous" and self.keeper is not None and self.keeper.is_idle
-        settled_at = self._previous.memory.pace.settled_at
-        return Relative(self.document, not over and not idle, settled_at, self.job.spec.table, home=self.owner[0])
+        refreshed = self.keeper.refreshed if self.keeper and not over else None
+        return Relative(
+            self.document,
+            busy=not over and not idle,
+            settled_at=self._previous.memory.pace.settled_at,
+            looked_at=refreshed.started if refreshed else None,
+            table=self.job.spec.table,
+            home=self.owner[0],
+        )
 
     @property
     def claim(self) -> Claim:
@@ -233,15 +242,17 @@ class Populating:
         keeper.watch(Watch(document, spec, self._rate, every, made.check_every, quiet=self._is_at_rest))
 
     def _recover(self, keeper: Keeper, document: ResolveDocument, recovery: Recovery) -> None:
-        async def recover() -> None:
+        async def recover() -> Recovery:
             confirmed = await self.crew.confirmed(recovery)
             policy = retry_policy(self.job.spec)
             task = functools.partial(tasks.recover, document=document, recovery=confirmed, policy=policy)
             await asyncio.wrap_future(keeper.login.observe.submit(task))
             self.crew.settle(confirmed)
+            return confirmed
 
-        def done(_: object) -> None:
+        def done(confirmed: Recovery) -> None:
             self._recovering -= hosts
+            self._given_back += (confirmed,) if confirmed.hosts else ()
             keeper.released(hosts)
 
         def failed(error: BaseException) -> None:

@@ -35,6 +35,8 @@ def standing(job: Object, pods: list[Object], waited: Problem | None, now: datet
             return Ended(pod["metadata"]["name"])
         if refused := _refusal(pod, now):
             return refused
+    if _condition(job, "Complete") and not pods:
+        return ResolveRefused("ResolveFailed", "the resolve pod was gone before its answer was read")
     if failed is None:
         return None
     if failed.get("reason") == "DeadlineExceeded":

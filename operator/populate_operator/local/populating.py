@@ -17,7 +17,18 @@ from populate_jobs.errors import PopulateError
 from populate_operator.database import tasks
 from populate_operator.database.flight import Flight
 from populate_operator.database.keeper import Keeper, Watch
-from populate_operator.plan import Observation, Plan, Previous, Problem, Queue, Resolved, Tally, Upstream, plan
+from populate_operator.plan import (
+    Observation,
+    Plan,
+    Previous,
+    Problem,
+    Queue,
+    Recovery,
+    Resolved,
+    Tally,
+    Upstream,
+    plan,
+)
 from populate_operator.plan.agenda import Step
 from populate_operator.plan.latest import latest
 from populate_operator.plan.lineage import Relative
@@ -60,7 +71,8 @@ class Populating:
         self._judged: Queue | None = None
         self._dead_runs: frozenset[str] = frozenset()
         self._recovering: frozenset[str] = frozenset()
-        """Hosts whose rows are being given back: that is said, and done, once."""
+        """Hosts whose rows are being given back: that is done once."""
+        self._given_back: tuple[Recovery, ...] = ()
 
     # Seeing
 
@@ -93,13 +105,14 @@ class Populating:
             worker_problem=self.crew.problem,
             alive=alive | self._recovering,
             deaths={**dict.fromkeys(self._dead_runs), **deaths},
+            given_back=self._given_back,
             upstream=upstream,
             applied_priority=self.keeper.applied_priority,
             orphans_at=self.keeper.orphans_at,
         )
         self.plan = plan(self.spec, seen, self._previous, now)
         self._previous = Previous(self.plan.status, self.plan.memory)
-        self._replicas = self.plan.replicas
+        self._replicas, self._given_back = self.plan.replicas, ()
         return self.plan
 
     @property
@@ -110,8 +123,15 @@ class Populating:
     def relative(self) -> Relative:
         """As the others see it: busy until it is over or, where it never is, while it has keys to make."""
         idle = self.spec.mode == "Continuous" and self.keeper.is_idle
-        busy = not (self.is_over or self.spec.suspend or idle)
-        return Relative(self.document, busy, self._previous.memory.pace.settled_at, self.spec.table)
+        over = self.is_over or self.spec.suspend
+        refreshed = None if over else self.keeper.refreshed
+        return Relative(
+            self.document,
+            busy=not over and not idle,
+            settled_at=self._previous.memory.pace.settled_at,
+            looked_at=refreshed.started if refreshed else None,
+            table=self.spec.table,
+        )
 
     @property
     def is_over(self) -> bool:
@@ -188,11 +208,14 @@ class Populating:
         for recovery in self.plan.recoveries:
             policy = retry_policy(self.spec)
             task = functools.partial(tasks.recover, document=document, recovery=recovery, policy=policy)
-            self._give_back(frozenset(recovery.hosts), functools.partial(self.keeper.login.observe.submit, task))
+            self._give_back(recovery, functools.partial(self.keeper.login.observe.submit, task))
 
-    def _give_back(self, hosts: frozenset[str], submit: Callable[[], Future[Any]]) -> None:
+    def _give_back(self, recovery: Recovery, submit: Callable[[], Future[Any]]) -> None:
+        hosts = frozenset(recovery.hosts)
+
         def done(_: object) -> None:
             self._recovering -= hosts
+            self._given_back += (recovery,)
             self.keeper.released(hosts)
 
         def failed(error: BaseException) -> None:

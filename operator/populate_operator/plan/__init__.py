@@ -1,6 +1,6 @@
 """All policy: pure functions from (spec, observation, previous, now) to a plan. No I/O, no clock."""
 
-from .observation import Observation, Problem, Queue, Refresh, Resolved, Rollout, Tally, Upstream, Worker
+from .observation import Observation, Problem, Queue, Recovery, Refresh, Resolved, Rollout, Tally, Upstream, Worker
 from .plan import Memory, Plan, Previous, plan
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Previous",
     "Problem",
     "Queue",
+    "Recovery",
     "Refresh",
     "Resolved",
     "Rollout",

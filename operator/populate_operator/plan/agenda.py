@@ -11,7 +11,7 @@ from math import inf
 from populate_operator.spec import Spec
 
 from .cadence import REFRESH_EVERY, due, next_refresh, next_try, refresh_every, triggered
-from .completion import Outcome, last_change, wants_last_look
+from .completion import Outcome, last_change, looked_since, wants_last_look
 from .conditions import TABLE_MISSING
 from .observation import Observation, Problem
 
@@ -71,7 +71,8 @@ def _resolve_again(spec: Spec, seen: Observation) -> Iterator[Due]:
 
 
 def _fill(spec: Spec, seen: Observation, outcome: Outcome | None, worked_at: datetime | None) -> Iterator[Due]:
-    if spec.suspend or outcome is not None or seen.curing:
+    is_settled = outcome is not None and looked_since(seen, worked_at)
+    if spec.suspend or is_settled or seen.curing:
         return
     trigger = last_change(seen, worked_at) if wants_last_look(spec.mode, seen) else seen.upstream.made_at
     if seen.refresh is not None and check_every(spec, seen, outcome) is not None:
@@ -97,7 +98,7 @@ def check_every(spec: Spec, seen: Observation, outcome: Outcome | None) -> float
 
 def _tend(spec: Spec, seen: Observation) -> Iterator[Due]:
     if seen.refresh is not None and seen.applied_priority != spec.priority:
-        yield Due(Step.REPRIORITIZE)
+        yield Due(Step.REPRIORITIZE, _not_before(None, seen.refresh_problem))
     if spec.orphan_timeout_seconds:
         yield Due(Step.RECOVER_ORPHANS, seen.orphans_at and seen.orphans_at + timedelta(seconds=ORPHANS_EVERY))
 

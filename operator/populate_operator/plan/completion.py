@@ -27,8 +27,10 @@ def outcome(mode: str, seen: Observation, worked_at: datetime | None, before: Ou
         return None
     if seen.refresh is None or seen.tally is None or seen.tally.at < seen.refresh.ended:
         return before
-    if seen.upstream.busy or seen.outstanding or not looked_since(seen, worked_at):
+    if seen.upstream.busy or seen.outstanding:
         return None
+    if not looked_since(seen, worked_at):
+        return before
     return Outcome.FAILED if seen.tally.counts.error else Outcome.COMPLETE
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .recovery import Recovery
+from .observation import Recovery
 
 GOOD_WHEN_TRUE = frozenset({"Ready", "Resolved", "DatabaseReachable", "Complete", "Suspended", "RollingOut"})
 TOLD = GOOD_WHEN_TRUE - {"Ready"} | {"JobsFailing", "ForeignReservations", "Failed"}

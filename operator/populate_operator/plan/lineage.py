@@ -31,6 +31,8 @@ class Relative:
     """Import path of its class, which says what its table would be called."""
     home: str = ""
     """Until it is resolved, it may be upstream of those of the same home: on the same server, that is, perhaps."""
+    looked_at: datetime | None = None
+    """When its last refresh began: it may have keys to make of what was made upstream since. None where it is over."""
 
 
 class Lineage(Generic[Id]):
@@ -61,13 +63,30 @@ class Lineage(Generic[Id]):
 
     def upstream(self, who: Id) -> Upstream:
         """What those are at that feed it; of one that is not resolved nobody knows, so somebody may be busy."""
-        child = self._known[who]
-        if child.document is None:
+        if self._known[who].document is None:
             return Upstream(busy=True)
-        relevant = [self._known[other] for other in self._above(who, child.document)]
-        times = [other.settled_at for other in relevant if other.settled_at is not None]
-        relevant += [self._known[other] for other in self._unresolved if _may_feed(self._known[other], child)]
-        return Upstream(any(other.busy for other in relevant), max(times, default=None))
+        line = self._line(who)
+        unresolved = [self._known[other] for other in self._unresolved]
+        may_feed = (other.busy and _may_feed(other, self._known[fed]) for other in unresolved for fed in line)
+        busy = any(self._is_busy(other) for other in line - {who}) or any(may_feed)
+        return Upstream(busy, self._made_at(who))
+
+    def _line(self, who: Id) -> set[Id]:
+        """It, those that feed it, those that feed them, and so on."""
+        found, new = {who}, {who}
+        while new:
+            new = {other for fed in new for other in self._above(fed)} - found
+            found |= new
+        return found
+
+    def _is_busy(self, who: Id) -> bool:
+        relative, made_at = self._known[who], self._made_at(who)
+        return relative.busy or bool(made_at and relative.looked_at and made_at > relative.looked_at)
+
+    def _made_at(self, who: Id) -> datetime | None:
+        """When one of those that feed it was last seen to have made rows."""
+        times = (self._known[other].settled_at for other in self._above(who))
+        return max((at for at in times if at is not None), default=None)
 
     def below(self, who: Id) -> list[Id]:
         """Those that read what it makes."""
@@ -77,8 +96,9 @@ class Lineage(Generic[Id]):
         readers = self._readers.get(_made(document), ())
         return [other for other in readers if _feeds(document, self._known[other].document)]
 
-    def _above(self, who: Id, child: ResolveDocument) -> Iterator[Id]:
-        for place in _read(child):
+    def _above(self, who: Id) -> Iterator[Id]:
+        child = self._known[who].document
+        for place in _read(child) if child else ():
             for other in self._makers.get(place, ()):
                 if other != who and _feeds(self._known[other].document, child):
                     yield other

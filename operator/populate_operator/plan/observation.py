@@ -88,6 +88,18 @@ class Worker:
 
 
 @dataclass(frozen=True)
+class Recovery:
+    """Hosts that are gone, whose rows are to be given back."""
+
+    hosts: tuple[str, ...]
+    suspect: str | None = None
+    """Why the rows become suspects; None gives them back without a mark."""
+    dead_since: Mapping[str, float] = field(default_factory=dict)
+    """Hosts that may have a new worker by now, and when, by the monotonic clock, the old one was dead: what was
+    reserved later is the new one's."""
+
+
+@dataclass(frozen=True)
 class Rollout:
     """Workers of an earlier image or template that still run."""
 
@@ -130,6 +142,8 @@ class Observation:
     """Hosts of all of this installation's workers that live, those of other PopulateJobs too."""
     deaths: Mapping[str, str | None] = field(default_factory=dict)
     """Hosts proved gone: the reason where the worker may be to blame (`OOMKilled`), None where it was sent away."""
+    given_back: tuple[Recovery, ...] = ()
+    """Whose rows were given back since the last plan."""
     upstream: Upstream = Upstream()
     is_read: bool = False
     """Another PopulateJob reads what this one makes."""

@@ -15,9 +15,9 @@ from .completion import Outcome, outcome
 from .conditions import SERVER_CHANGED, TABLE_MISSING, conditions, obstacle
 from .events import Event, events
 from .metav1 import written
-from .observation import Observation, Queue
+from .observation import Observation, Queue, Recovery
 from .pace import Pace, follow
-from .recovery import Recovery, own, recoveries, staying
+from .recovery import own, recoveries, staying
 from .scaling import Load, Lull, Scale, scale, to_rouse
 from .status import status
 
@@ -81,14 +81,13 @@ def plan(spec: Spec, seen: Observation, previous: Previous, now: datetime) -> Pl
     over = outcome(spec.mode, seen, worked_at, previous.outcome)
     size = _size(spec, seen, over, pace, previous.memory.lull, now)
     found = written(conditions(spec, seen, over), previous.conditions, seen.generation, now)
-    given_back = recoveries(seen)
     entries = agenda(spec, seen, over, worked_at)
     return Plan(
         replicas=size.replicas,
         busy=frozenset(staying(seen)),
         status=status(previous.status, seen, found, size.replicas, pace, now),
-        events=events(previous.conditions, found, (seen.replicas, size.replicas), given_back),
-        recoveries=given_back,
+        events=events(previous.conditions, found, (seen.replicas, size.replicas), seen.given_back),
+        recoveries=recoveries(seen),
         rouse=to_rouse(seen.workers, busy, seen.queue.ready if seen.queue and not seen.is_overruled else 0),
         steps=steps(entries, now),
         look_again_at=look_again_at(entries, working, now),
@@ -105,7 +104,7 @@ def plan(spec: Spec, seen: Observation, previous: Previous, now: datetime) -> Pl
 def _size(spec: Spec, seen: Observation, over: Outcome | None, pace: Pace, lull: Lull | None, now: datetime) -> Scale:
     if spec.suspend or over is not None or _is_lost(seen):
         return Scale(0)
-    if seen.queue is None or seen.database is not None:
+    if seen.resolved is None or seen.queue is None or seen.database is not None:
         kept = min(seen.replicas, spec.scaling.max_workers)
         return Scale(kept)
     load = _load(seen, seen.queue)
@@ -129,10 +128,11 @@ def _is_at_rest(spec: Spec, seen: Observation, over: Outcome | None, working: bo
 
 
 def _is_lost(seen: Observation) -> bool:
-    """Whether it is unknown what to make, or where: a worker could do nothing.
+    """Whether what is to be made is not where it was: a worker could do nothing.
 
-    Most refusals say nothing of that: the spec was edited, or is asked about again, and workers run by the last answer.
+    Most refusals say nothing of that: the spec was edited, or is asked about again, and workers run by the last answer,
+    also where it is here no more.
     """
     elsewhere = seen.is_refused and seen.refusal is not None and seen.refusal.reason in (SERVER_CHANGED, TABLE_MISSING)
     table_missing = seen.database is not None and seen.database.reason == TABLE_MISSING
-    return seen.resolved is None or elsewhere or table_missing
+    return elsewhere or table_missing

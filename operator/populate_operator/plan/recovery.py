@@ -2,20 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
-from .observation import Observation, Queue
-
-
-@dataclass(frozen=True)
-class Recovery:
-    hosts: tuple[str, ...]
-    suspect: str | None = None
-    """Why the rows become suspects; None gives them back without a mark."""
-    dead_since: Mapping[str, float] = field(default_factory=dict)
-    """Hosts that may have a new worker by now, and when, by the monotonic clock, the old one was dead: what was
-    reserved later is the new one's."""
+from .observation import Observation, Queue, Recovery
 
 
 def recoveries(seen: Observation) -> tuple[Recovery, ...]:
