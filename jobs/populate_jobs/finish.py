@@ -5,7 +5,6 @@ Before a failure or a release is recorded the target is asked: a key that is the
 
 from __future__ import annotations
 
-import contextlib
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +12,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from .blob import pack_text
-from .errors import TableMissing, TookTooLong, Unrepresentable
+from .errors import Contended, DatabaseError, DatabaseUnreachable, TableMissing, Unrepresentable
 from .retry import KILLED, RetryPolicy, backoff, worth_retrying
 from .table import JobsTable, places
 from .types import Failure, Key, Outcome, Reservation
@@ -60,6 +59,10 @@ def _complete(
     owned = _owned(jobs, reservations)
     made = [held for held in reservations if owned.get(jobs.values(held.key))]
     empty = [held for held in reservations if owned.get(jobs.values(held.key)) is False]
+    if empty:
+        owned |= jobs.connection.atomically(lambda: _owned_where_it_is_written(jobs, empty))
+        made = [held for held in reservations if owned.get(jobs.values(held.key))]
+        empty = [held for held in empty if not owned[jobs.values(held.key)]]
     _record_made(jobs, made, durations if keep_completed else None)
     outcomes = _record_empty(jobs, empty, on_empty)
     outcomes |= dict.fromkeys((jobs.values(held.key) for held in made), Outcome.MADE)
@@ -123,6 +126,13 @@ def _owned(jobs: JobsTable, reservations: Sequence[Reservation]) -> dict[_Identi
         return {}
     condition, args = jobs.fenced(reservations)
     return {jobs.values(jobs.key(row)): bool(row[-1]) for row in jobs.run("owned", args, fenced=condition).rows}
+
+
+def _owned_where_it_is_written(jobs: JobsTable, reservations: Sequence[Reservation]) -> dict[_Identity, bool]:
+    """A proxy may have asked a replica that is behind; a transaction that locks is the primary's."""
+    condition, args = jobs.fenced(reservations)
+    jobs.run("lock_owned", args, fenced=condition)
+    return _owned(jobs, reservations)
 
 
 def _record_made(jobs: JobsTable, made: Sequence[Reservation], durations: Mapping[_Identity, float] | None) -> None:
@@ -224,7 +234,7 @@ def _what_became_of(jobs: JobsTable, missing: Sequence[Reservation]) -> dict[_Id
 
 
 def _wanted(jobs: JobsTable, reservations: Sequence[Reservation], seconds: float) -> set[_Identity]:
-    """Those whose keys key_source still has; all, where it cannot be asked any more, or does not answer in `seconds`.
+    """Those whose keys key_source still has; all, where it cannot be asked, or does not answer in `seconds`.
 
     What ends as error and has left it all the same is removed by the next refresh, which has more time.
     """
@@ -233,9 +243,12 @@ def _wanted(jobs: JobsTable, reservations: Sequence[Reservation], seconds: float
     began = time.monotonic()
     if began < jobs.unasked_until.get(seconds, 0.0):
         return everything
-    answer = everything
-    with contextlib.suppress(TableMissing, TookTooLong):
+    try:
         answer = jobs.connection.atomically(lambda: _in_key_source(jobs, keys, seconds))
+    except (DatabaseUnreachable, Contended):
+        raise
+    except DatabaseError:
+        answer = everything
     if time.monotonic() - began < seconds:
         return answer
     # On MySQL what was ended early may look like an answer (seen). And the worker's other keys wait for each of them.

@@ -27,6 +27,7 @@ from .errors import (
     TookTooLong,
     Unrepresentable,
 )
+from .keepalive import keep_alive
 from .settings import DatabaseSettings
 
 NAME = "mysql"
@@ -136,6 +137,7 @@ def _open(opening: Callable[[Any], None], options: dict[str, Any], **tls: Any) -
     raw = _Session(**options, **tls, defer_connect=True)
     opening(raw)
     raw.connect()
+    keep_alive(raw._sock.fileno())  # type: ignore[attr-defined]
     return raw
 
 

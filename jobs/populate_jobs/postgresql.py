@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from . import sqlstate
 from .bounds import MOST_BYTES, TOO_MUCH
 from .errors import PopulateError, SettingsError
+from .keepalive import keep_alive
 from .settings import DatabaseSettings
 
 try:
@@ -90,14 +91,12 @@ def open_connection(
             application_name=name,
             client_encoding="UTF8",  # whatever the database's is: what that cannot hold, the server is to say
             options=f"-c default_transaction_isolation=read\\ committed{limit}",
-            keepalives_idle=30,
-            keepalives_interval=10,
-            keepalives_count=3,
             autocommit=True,
             # Poolers that share sessions do not keep prepared statements.
             prepare_threshold=None,
         )
     opening(connection)
+    keep_alive(connection.fileno())
     connection.execute(_NO_JIT)
 
 

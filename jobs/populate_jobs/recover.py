@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -78,15 +79,16 @@ def _give_back(jobs: JobsTable, held: Sequence[Reservation], suspect: str | None
             death = Failure(KILLED[-1], suspect)
             outcomes += [fail(jobs, reservation, death, policy) for reservation in batch if reservation.suspect]
             batch = [reservation for reservation in batch if not reservation.suspect]
-            _mark_suspects(jobs, batch, suspect)
-        outcomes += release(jobs, batch)
+        outcomes += jobs.connection.atomically(functools.partial(_released, jobs, batch, suspect))
     released = outcomes.count(Outcome.RELEASED)
     again = outcomes.count(Outcome.RETRY)
     suspects = released + again if suspect is not None else 0
     return Recovered(released + again, outcomes.count(Outcome.MADE), suspects, outcomes.count(Outcome.ERROR))
 
 
-def _mark_suspects(jobs: JobsTable, batch: Sequence[Reservation], reason: str) -> None:
-    if batch:
+def _released(jobs: JobsTable, batch: Sequence[Reservation], suspect: str | None) -> list[Outcome]:
+    """Marked and given back in one piece: a row that is marked and still reserved was alone with its worker."""
+    if batch and suspect is not None:
         condition, args = jobs.fenced(batch)
-        jobs.run("mark_suspect", [shortened(SUSPECT + reason), *args], fenced=condition)
+        jobs.run("mark_suspect", [shortened(SUSPECT + suspect), *args], fenced=condition)
+    return release(jobs, batch)

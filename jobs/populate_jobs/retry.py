@@ -9,7 +9,7 @@ from typing import Any
 
 from .types import Failure, only_fields
 
-KILLED = ("SIGKILL", "WorkerKilled")
+KILLED = ("SIGKILL", "SIGTERM", "WorkerKilled")
 """Names for the end of a runner, and of a whole worker, that somebody killed: most often the kernel, for memory."""
 
 DISK_FULL = ("(1021, ", "(1114, ", "could not extend file")
@@ -21,6 +21,7 @@ TRANSIENT = (
     "*(1205,*",
     "*(1213,*",
     "*(1020,*",
+    "*(1412,*",
     "*(2006,*",
     "*(2013,*",
     "*(1290,*--read-only*",
@@ -30,6 +31,7 @@ TRANSIENT = (
     *(f"*{sign}*" for sign in DISK_FULL),
     "*deadlock*",
     "*Lock wait timeout*",
+    "*due to lock timeout*",
     "*could not serialize access*",
     "*server closed the connection*",
     "*terminating connection due to*",

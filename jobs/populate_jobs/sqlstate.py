@@ -30,6 +30,7 @@ _KINDS: dict[str, type[DatabaseError]] = {
     "3D000": LoginRefused,  # no such database
     "42501": MissingGrant,
     "42P01": TableMissing,
+    "42P07": Duplicate,  # a table
     "42703": TableMissing,
     "3F000": TableMissing,
     "23505": Duplicate,

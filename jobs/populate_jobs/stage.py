@@ -5,11 +5,12 @@ Each chunk is a short transaction, so that workers keep reserving in between.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from .errors import Duplicate, MissingGrant
+from .errors import Duplicate, MissingGrant, TableMissing
 from .table import JobsTable
 from .whole import whole
 
@@ -19,15 +20,18 @@ STAGE = "populate_stage"
 
 
 def add_staged(jobs: JobsTable, priority: int, delay: float) -> int | None:
-    """Queues all new keys: how many. None, with nothing done, where the user may not make temporary tables."""
+    """Queues all new keys: how many. None where a temporary table cannot be made, or is not there afterwards: what was
+    not queued then is queued without."""
     stage = _name(jobs)
     jobs.run("unstage", stage=stage)
     try:
         jobs.run("stage", stage=stage, select=jobs.sql("new_keys"))
-    except MissingGrant:
+    except (MissingGrant, Duplicate):
         return None
     try:
         return _add_chunks(jobs, stage, priority, delay)
+    except TableMissing:  # a pooler that shares sessions went on with another one
+        return None
     finally:
         jobs.run("unstage", stage=stage)
 
@@ -55,4 +59,6 @@ def _add_chunk(jobs: JobsTable, stage: str, args: Sequence[Any]) -> int:
 def _name(jobs: JobsTable) -> str:
     # In the session's own schema on PostgreSQL: a plain name could be that of somebody's table.
     schema = "pg_temp" if jobs.connection.backend == "postgresql" else jobs.quoted(jobs.document.schema)
-    return f"{schema}.{jobs.quoted(STAGE)}"
+    digest = hashlib.sha256(jobs.document.jobs.encode()).hexdigest()[:8]
+    # Of its own for each queue: behind a pooler the session may be that of another one's refresh.
+    return f"{schema}.{jobs.quoted(f'{STAGE}_{digest}')}"

@@ -94,6 +94,44 @@ def test_a_key_that_left_key_source_is_gone_when_completed_empty(pipeline: Pipel
     assert pipeline.rows() == {}
 
 
+def test_a_key_that_a_replica_does_not_have_yet_is_made_where_the_primary_has_it(pipeline: Pipeline) -> None:
+    pipeline.add(1, 2)
+    pipeline.enqueue(1, 2)
+    jobs = pipeline.session(kind=Behind)
+    held = reserve(jobs, ANNA, 2)
+    pipeline.make(held[0].key)
+    assert complete(jobs, [(one, 1.0) for one in held]) == [Outcome.MADE, Outcome.EMPTY]
+    assert list(pipeline.statuses().values()) == ["ignore"]
+
+
+class Behind(JobsTable):
+    """As through a proxy that asks a replica: the target is empty, but for who is in a transaction that locks."""
+
+    locks = False
+
+    def run(self, statement: str, args: Sequence[Any] = (), **parts: str) -> Result:
+        self.locks = self.locks or statement == "lock_owned"
+        found = super().run(statement, args, **parts)
+        if statement == "owned" and not self.locks:
+            return Result([(*row[:-1], 0) for row in found.rows], found.rowcount)
+        return found
+
+
+BROKEN = {"mysql": "(SELECT 1 UNION ALL SELECT 2) = 1", "postgresql": "1 / (subject_id - subject_id) = 1"}
+
+
+def test_verdicts_are_recorded_where_key_source_fails(pipeline: Pipeline) -> None:
+    pipeline.add(1, 2)
+    pipeline.enqueue(1, 2)
+    document = pipeline.document()
+    key_source = f"SELECT * FROM ({document.key_source}) AS s WHERE {BROKEN[pipeline.server.backend]}"
+    jobs = JobsTable(pipeline.connect(), replace(document, key_source=key_source))
+    probe(jobs)
+    failed, empty = reserve(jobs, ANNA, 2)
+    assert fail(jobs, failed, FAILURE, ONCE) is Outcome.ERROR
+    assert complete(jobs, [(empty, 1.0)]) == [Outcome.EMPTY]
+
+
 def test_a_batch_has_its_outcomes_in_the_order_given(pipeline: Pipeline) -> None:
     pipeline.add(1, 2, 4)
     pipeline.enqueue(1, 2, 3, 4)

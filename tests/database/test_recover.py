@@ -17,10 +17,12 @@ from populate_jobs import (
     recover_unseen,
     reserve,
 )
+from populate_jobs.errors import DatabaseUnreachable
 from populate_jobs.types import WORKER_MARK, worker_session
 
 from tests.database.pipeline import ANNA, BERT, Pipeline, reserve_one, seconds, values
 from tests.database.users import user
+from tests.database.watch import Watched
 from tests.servers.host import wait_until
 
 GONE = 0
@@ -49,6 +51,18 @@ def test_only_rows_of_exactly_these_hosts_are_given_back(pipeline: Pipeline, job
     changed = {key for key, row in after.items() if row != before[key]}
     assert changed == {key for key, row in before.items() if row["host"] == ANNA.host}
     assert {after[key]["status"] for key in changed} == {"pending"}
+
+
+def test_a_recovery_that_is_interrupted_blames_nobody(pipeline: Pipeline, jobs: JobsTable) -> None:
+    reserve(jobs, ANNA, 6)
+    broken = pipeline.session(kind=Watched)
+    broken.before["mark_released"] = lambda: pipeline.kill(broken.connection)
+    with pytest.raises(DatabaseUnreachable):
+        recover(broken, [ANNA.host], suspect="OOMKilled")
+    policy = RetryPolicy(limit=0)
+    assert recover(jobs, [ANNA.host], suspect="OOMKilled", policy=policy) == Recovered(released=6, suspects=6)
+    assert set(pipeline.statuses().values()) == {"pending"}
+    assert pipeline.attempts() == []
 
 
 def test_no_host_is_nobody(pipeline: Pipeline, jobs: JobsTable) -> None:

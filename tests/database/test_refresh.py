@@ -76,6 +76,16 @@ def test_without_the_right_to_temporary_tables_it_is_evaluated_for_each_chunk(st
 
 
 @pytest.mark.usefixtures("chunks_of_ten")
+@pytest.mark.parametrize("moment", ["stage", "add_staged"])
+def test_behind_a_pooler_that_goes_on_with_another_session_all_keys_are_queued(pipeline: Pipeline, moment: str) -> None:
+    pipeline.add(*range(35))
+    jobs = pipeline.session(kind=Watched)
+    jobs.after[moment] = once(jobs.connection.reconnect)
+    refresh(jobs)
+    assert len(pipeline.rows()) == 35
+
+
+@pytest.mark.usefixtures("chunks_of_ten")
 def test_workers_reserve_each_chunk_while_the_refresh_goes_on(pipeline: Pipeline) -> None:
     pipeline.add(*range(35))
     jobs, worker = pipeline.session(kind=Watched), pipeline.session()

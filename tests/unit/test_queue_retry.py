@@ -19,6 +19,9 @@ def _failure(message: str) -> Failure:
         "OperationalError: (1020, 'Record has changed since last read')",
         "LostConnectionError: Connection was lost during a transaction.",
         "DeadlockDetected: deadlock detected\nDETAIL: Process 1 waits",
+        "OperationalError: (1412, 'Table definition has changed, please retry transaction')",
+        "LockNotAvailable: canceling statement due to lock timeout",
+        "SIGTERM: Runner killed by SIGTERM",
         "SerializationFailure: could not serialize access due to concurrent update",
     ],
 )

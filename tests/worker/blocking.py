@@ -44,8 +44,12 @@ def commits_blocked(lab: Lab) -> Iterator[None]:
 
 
 def waits_for_jobs_table(lab: Lab) -> bool:
-    table = lab.document().jobs.rpartition(".")[2].strip('`"')
-    return any(table in statement for statement in _waiting(lab))
+    return waits_for(lab, lab.document().jobs)
+
+
+def waits_for(lab: Lab, table: str) -> bool:
+    name = table.rpartition(".")[2].strip('`"')
+    return any(name in statement for statement in _waiting(lab))
 
 
 def waits_in_commit(lab: Lab) -> bool:

@@ -1,6 +1,9 @@
 """What the adapter assumes of DataJoint's private parts: to be looked at when the pinned version moves."""
 
+import contextlib
 import inspect
+import os
+import socket
 from importlib import metadata
 from typing import Any
 
@@ -9,8 +12,10 @@ import pytest
 from datajoint import jobs
 from datajoint.autopopulate import AutoPopulate
 from datajoint.errors import LostConnectionError
+from populate_jobs import connect
 from populate_worker import datajoint_adapter
 
+from tests.database.pipeline import settings
 from tests.servers import Server
 
 POPULATE1 = "(self, key, jobs, suppress_errors, return_exception_objects, make_kwargs=None)"
@@ -123,14 +128,29 @@ def test_whoever_connects_does_so_by_the_method_that_the_adapter_has_wait(
     ours.close()
 
 
-def test_postgresql_is_told_to_notice_a_node_that_is_lost(
+def test_both_sides_of_a_runners_connection_notice_that_the_other_is_lost(
     table: Any, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if server.backend != "postgresql":
-        pytest.skip("MySQL and MariaDB have no such setting for a session")
     monkeypatch.setattr(datajoint_adapter, "log_in", lambda settings: None)
     monkeypatch.setattr(datajoint_adapter, "import_auto_populated", lambda path: lambda: table)
     for name, value in server.environment().items():
         monkeypatch.setenv(name, value)
     datajoint_adapter.AutoPopulated("", {}, ())
-    assert table.connection.query("SHOW tcp_keepalives_idle").fetchone()[0] == "30"
+    raw, mysql = table.connection._conn, server.backend == "mysql"
+    assert notices_within_a_minute((raw._sock if mysql else raw).fileno())
+    asked, told = ("SELECT @@wait_timeout", 31536000) if mysql else ("SHOW tcp_keepalives_idle", "30")
+    assert table.connection.query(asked).fetchone()[0] == told
+
+
+def test_the_supervisors_connection_notices_that_the_server_is_lost(server: Server) -> None:
+    with contextlib.closing(connect(settings(server), name="test")) as connection:
+        raw = connection._raw
+        assert notices_within_a_minute((raw._sock if server.backend == "mysql" else raw).fileno())
+
+
+def notices_within_a_minute(descriptor: int) -> bool:
+    with socket.socket(fileno=os.dup(descriptor)) as copied:
+        options = socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT, socket.TCP_USER_TIMEOUT
+        idle, interval, times, unanswered = (copied.getsockopt(socket.IPPROTO_TCP, option) for option in options)
+        is_kept = copied.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    return bool(is_kept) and idle + interval * times <= 60 and 0 < unanswered <= 60_000

@@ -3,13 +3,15 @@
 import dataclasses
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from populate_jobs import RetryPolicy
 
 from tests.chaos.proxy import Moment, Proxy
 from tests.database.depth import patient, repetitions
-from tests.servers.host import wait_until
+from tests.servers.host import PATIENCE, wait_until
+from tests.worker.blocking import waits_for
 from tests.worker.lab import Lab
 
 SOON = RetryPolicy(backoff_seconds=0.1, max_backoff_seconds=0.1)
@@ -144,6 +146,32 @@ def test_the_jobs_table_is_dropped_and_declared_again(lab: Lab) -> None:
         lab.fill("insert", first=2)
         wait_until(lambda: lab.made() == [1, 2], "both made")
         worker.stop()
+
+
+def test_the_target_is_dropped_and_declared_again(lab: Lab) -> None:
+    """It is renamed between the commit of a make, for which that waits, and what the queue is told of it."""
+    target, aside = lab.document().target, lab.name("aside")
+    away, back = {
+        "mysql": (f"RENAME TABLE {target} TO {aside}", f"RENAME TABLE {aside} TO {target}"),
+        "postgresql": (
+            f"ALTER TABLE {target} RENAME TO {lab.quoted('aside')}",
+            f"ALTER TABLE {aside} RENAME TO {target.rpartition('.')[2]}",
+        ),
+    }[lab.server.backend]
+    lab.fill("wait", *["insert"] * 20)
+    soon = RetryPolicy(limit=100, backoff_seconds=0.1, retry_on=("*",))
+    with ThreadPoolExecutor(1) as threads, lab.worker(retry=soon) as worker:
+        lab.until_in_make(1)
+        renamed = threads.submit(lab.execute, away)
+        wait_until(lambda: waits_for(lab, target), "the target to be renamed once make has ended")
+        lab.let(1)
+        renamed.result(PATIENCE)
+        worker.until_logged("keys stay reserved")
+        lab.execute(back)
+        lab.until_done()
+        assert worker.process.poll() is None
+        worker.stop()
+    assert lab.made() == list(range(1, 22))
 
 
 @pytest.mark.parametrize("variable", ["DJ_PASS", "DJ_USER"])

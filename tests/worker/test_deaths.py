@@ -84,6 +84,26 @@ def test_a_make_that_is_killed_again_when_alone_is_an_error(lab: Lab) -> None:
     assert lab.started_again() == {2: 2}
 
 
+def test_a_make_that_sigterm_ends_each_time_is_an_error_in_the_end(lab: Lab) -> None:
+    lab.fill("strikes", "insert")
+    with lab.worker(retry=RetryPolicy(limit=1, backoff_seconds=0.1)) as worker:
+        lab.until_done(left={1: "error"})
+        worker.stop()
+    assert lab.rows() == {1: ("error", "Runner killed by SIGTERM")}
+    assert lab.made() == [2]
+    assert lab.started_again() == {1: 3}
+
+
+def test_a_child_that_was_forked_in_make_is_no_runner(lab: Lab) -> None:
+    lab.fill("forks", "insert", "insert")
+    with lab.worker(retry=RetryPolicy(limit=0)) as worker:
+        wait_until(lambda: set(lab.statuses().values()) <= {"error"}, "all tried")
+        worker.stop()
+    assert {2, 3} <= set(lab.made())
+    assert "says what became of a key" not in worker.log
+    assert lab.started_again() == {}
+
+
 def test_what_a_dead_runner_started_does_not_outlive_it(lab: Lab) -> None:
     lab.fill("leaves_a_child")
     with lab.worker(retry=RetryPolicy(limit=0)) as worker:

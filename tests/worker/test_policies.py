@@ -57,6 +57,9 @@ def test_only_a_worker_that_was_told_to_stop_leaves_keys_to_recovery(
     assert Stop(None if times == 0 else 0.0, times).gives_up(resting_for) is gives_up
 
 
+TERMINATED = Failure("Terminated", "Terminated")
+
+
 def test_a_worker_that_is_told_to_stop_has_time_for_what_key_source_is_asked_before_it_gives_back() -> None:
     assert EMPTY_SECONDS + ANSWER_SECONDS < SETTLE_SECONDS
 
@@ -90,8 +93,10 @@ def test_runners_that_do_not_come_up_are_started_less_and_less_often_and_then_no
         (FULL, Circumstances(), (Fate.POSTPONED, FULL)),
         (FULL, Circumstances(Stage.FINISH), (Fate.POSTPONED, FULL)),
         (FULL, Circumstances(excused=False), (Fate.FAILED, FULL)),
-        # Somebody sends SIGTERM to all processes of the pod.
-        (Failure("Terminated", "Terminated"), Circumstances(), (Fate.GIVEN_BACK, None)),
+        # Somebody sends SIGTERM to all processes of the pod, or to this one again and again.
+        (TERMINATED, Circumstances(), (Fate.STRUCK, None)),
+        (TERMINATED, Circumstances(Stage.FINISH, struck=True), (Fate.GIVEN_BACK, None)),
+        (TERMINATED, Circumstances(struck=True), (Fate.FAILED, Failure("SIGTERM", "Runner killed by SIGTERM"))),
     ],
 )
 def test_what_becomes_of_a_key_when_make_ends(

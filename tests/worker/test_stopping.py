@@ -75,6 +75,18 @@ def test_a_make_that_is_ended_may_clean_up(lab: Lab) -> None:
     assert (lab.folder / "cleaned-1").exists()
 
 
+def test_a_runner_whose_make_ends_in_time_ends_as_python_does(lab: Lab) -> None:
+    lab.fill("leaves_something", "insert")
+    with lab.worker() as worker:
+        lab.until_in_make(1)
+        worker.terminate()
+        lab.until_done(left={1: "reserved", 2: "pending"})
+        lab.let(1)
+        assert worker.exit_code() == 0
+    assert lab.made() == [1]
+    assert (lab.folder / "left-1").exists()
+
+
 def test_a_second_sigterm_ends_make_at_once(lab: Lab) -> None:
     lab.fill("stubborn")
     with lab.worker(drain_seconds=600) as worker:

@@ -19,6 +19,7 @@ from datajoint.errors import LostConnectionError
 from datajoint.jobs import _get_job_version
 from populate_jobs import DatabaseSettings, Failure, connect
 from populate_jobs.errors import DatabaseUnreachable, PopulateError
+from populate_jobs.keepalive import keep_alive
 from populate_jobs.shortage import is_shortage
 
 from . import failures, waiting
@@ -28,12 +29,16 @@ from .resolving.locate import import_auto_populated
 from .resolving.login import log_in
 from .wrapping import wrapped
 
-_HEAR_OF_OUR_END = (
-    "SELECT set_config('tcp_keepalives_idle', '30', false), set_config('tcp_keepalives_interval', '10', false), "
-    "set_config('tcp_keepalives_count', '3', false)"
-)
-"""Where a node is lost nobody closes the session, and the server would keep its transaction, and the locks on the key
-that is to be made again, for two hours. MySQL and MariaDB have no such setting for a session."""
+_GREETINGS = {
+    "postgresql": (
+        "SELECT set_config('tcp_keepalives_idle', '30', false), set_config('tcp_keepalives_interval', '10', false), "
+        "set_config('tcp_keepalives_count', '3', false)"
+    ),
+    "mysql": "SET SESSION wait_timeout = 31536000",
+}
+"""Where a node is lost nobody closes the session, and PostgreSQL would keep its transaction, and the locks on the key
+that is to be made again, for two hours; MySQL and MariaDB have no such setting for a session. What they have is a limit
+for a session that says nothing, often of minutes, in which a make may compute for hours."""
 
 
 class AutoPopulated:
@@ -80,8 +85,10 @@ class AutoPopulated:
         return failure
 
     def _greet(self) -> None:
-        if self._connection.adapter.backend == "postgresql":
-            self._connection.query(_HEAR_OF_OUR_END)
+        """Once it is connected."""
+        backend, raw = self._connection.adapter.backend, self._connection._conn
+        self._connection.query(_GREETINGS[backend])
+        keep_alive((raw if backend == "postgresql" else raw._sock).fileno())
 
     def _read_login_anew(self) -> None:
         """DataJoint connects again as it did first; a mounted Secret may have changed since."""

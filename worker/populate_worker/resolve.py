@@ -29,6 +29,7 @@ from populate_jobs import (
 )
 from populate_jobs.document import BEGIN, END, refusal_to_json
 from populate_jobs.errors import MissingGrant, ResolveRefused
+from populate_jobs.table import ATTEMPTS_TABLE
 
 from .resolving.refusals import as_refusal, end_of_traceback
 
@@ -89,13 +90,15 @@ def prepare(document: ResolveDocument, connection: Connection) -> ResolveDocumen
     """The document, once the server has shown that it can hold the queue and has our own table in the schema."""
     jobs = JobsTable(connection, document)
     probe(jobs)
+    why = f"no right to select, insert, update and delete in {ATTEMPTS_TABLE}"
     try:
         install(jobs)
     except MissingGrant as error:
-        if not jobs.has_attempts:
-            warning = f"attempts cannot be counted, so a failed key is not tried again: {error}"
-            return dataclasses.replace(document, warnings=(*document.warnings, warning))
-    return document
+        why = str(error)
+    if jobs.has_attempts:
+        return document
+    warning = f"attempts cannot be counted, so a failed key is not tried again: {why}"
+    return dataclasses.replace(document, warnings=(*document.warnings, warning))
 
 
 def refuse_unsupported_datajoint() -> None:

@@ -84,7 +84,7 @@ class Runner:
         return work
 
     def _make(self, work: Make) -> Ended:
-        started = time.monotonic()
+        started, process = time.monotonic(), os.getpid()
         try:
             return Ended(work.number, self._table.make(work.key), None)
         except Terminated as error:
@@ -95,6 +95,9 @@ class Runner:
             failure = self._table.failure(error)
             print(failure.stack, file=sys.stderr)
             return Ended(work.number, time.monotonic() - started, failure)
+        finally:
+            if os.getpid() != process:  # forked in make, it is no runner
+                os._exit(1)
 
     def _report(self, started: int | None, tag: str = "") -> None:
         self._output.belongs_to(tag)

@@ -105,6 +105,9 @@ SELECT {j_key}, EXISTS (SELECT 1 FROM {target} AS t WHERE {t_is_j})
 FROM {jobs} AS j FORCE INDEX (PRIMARY)
 WHERE {fenced}
 
+-- name: lock_owned
+SELECT 1 FROM {jobs} WHERE {fenced} FOR UPDATE
+
 -- name: in_target
 SELECT DISTINCT {key} FROM {target} WHERE {keys}
 

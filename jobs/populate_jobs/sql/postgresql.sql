@@ -40,7 +40,12 @@ CREATE TABLE IF NOT EXISTS {attempts} (
 )
 
 -- name: attempts_exist
-SELECT 1 FROM information_schema.tables WHERE table_schema = %s AND table_name = %s
+-- And may be used by us, whoever made it.
+SELECT 1
+FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = %s AND c.relname = %s
+  AND has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')
+  AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE')
 
 -- name: due
 -- The idle look: is there anything for us?
@@ -93,6 +98,9 @@ WHERE {keys}
 SELECT {j_key}, EXISTS (SELECT 1 FROM {target} AS t WHERE {t_is_j})
 FROM {jobs} AS j
 WHERE {fenced}
+
+-- name: lock_owned
+SELECT 1 FROM {jobs} WHERE {fenced} FOR UPDATE
 
 -- name: in_target
 SELECT DISTINCT {key} FROM {target} WHERE {keys}

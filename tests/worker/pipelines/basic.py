@@ -4,6 +4,7 @@ Environment: PIPELINE_SCHEMA names the schema; PIPELINE_FOLDER is where makes an
 PIPELINE_BROKEN is why this module cannot be imported; PIPELINE_IMPORTED is the file that its import waits for.
 """
 
+import atexit
 import contextlib
 import ctypes
 import os
@@ -126,6 +127,26 @@ def killed_in_company(table, key):
     if not (folder / f"killed-{key['item']}").exists():
         (folder / f"killed-{key['item']}").touch()
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def strikes(table, key):
+    """As a script in make does that ends its process group."""
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(1000)
+
+
+def forks(table, key):
+    """With an error that leaves the child's part of it."""
+    child = os.fork()
+    if not child:
+        raise ValueError("in the child")
+    os.waitpid(child, 0)
+
+
+def leaves_something(table, key):
+    """What is to be done when Python ends."""
+    atexit.register((folder / f"left-{key['item']}").touch)
+    meet(key)
 
 
 def endless(table, key):

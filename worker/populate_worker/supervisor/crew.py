@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable, Iterator, Mapping
 
 from populate_jobs import Assignment, Failure
+from populate_jobs.errors import PopulateError
 
 from populate_worker.messages import Message
 
@@ -33,6 +34,7 @@ class Crew:
         self.failed_starts = 0
         """In a row: runners that ended by themselves before they had begun a key."""
         self._next_start = 0.0
+        self._refused_starts = 0
         self._runners: dict[int, RunnerProcess] = {}
         self._loop = loop
         self._environment = environment
@@ -54,11 +56,10 @@ class Crew:
         """Starts what is missing, and retires what is too many, those without a key first; gives how many started."""
         staying = [runner for runner in self._runners.values() if not runner.retired]
         missing = max(0, count - len(staying)) if now >= self._next_start else 0
-        for _ in range(missing):
-            self._start(assignment)
+        started = sum(self._starts(assignment, now) for _ in range(missing))
         for runner in sorted(staying, key=lambda runner: runner.idle)[count:]:
             runner.retire()
-        return missing
+        return started
 
     def terminate(self, runner: RunnerProcess, now: float, verdict: Failure | None = None) -> None:
         """Asks it to end at once; `verdict` is what becomes of the key that it makes."""
@@ -99,6 +100,20 @@ class Crew:
         except ChildProcessError:
             return None
         return found.si_pid if found else None
+
+    def _starts(self, assignment: Assignment, now: float) -> bool:
+        """Not while its login is not to be had, or the system gives no more processes: others may be making keys."""
+        if now < self._next_start:
+            return False
+        try:
+            self._start(assignment)
+        except (PopulateError, OSError) as error:
+            self._refused_starts += 1
+            self._next_start = now + restarts.pause(self._refused_starts)
+            log.error("no runner can be started, trying again: %s", error)
+            return False
+        self._refused_starts = 0
+        return True
 
     def _start(self, assignment: Assignment) -> None:
         runner = RunnerProcess(assignment, self._environment())

@@ -20,6 +20,8 @@ class Fate(Enum):
     MADE = auto()
     FAILED = auto()
     GIVEN_BACK = auto()
+    STRUCK = auto()
+    """The same, for somebody sent SIGTERM: to all processes, it may be. Who is struck again draws it."""
     POSTPONED = auto()
     """Given back, for no key can be made now."""
     SUSPECTED = auto()
@@ -37,6 +39,8 @@ class Circumstances:
     """How much there is, where the kernel has just killed for want of it."""
     excused: bool = True
     """It may be postponed for a full disk: others cannot be made either."""
+    struck: bool = False
+    """Somebody ended the runner when it made that key before."""
     in_company: bool = False
     """Other keys were being made in the same memory."""
 
@@ -47,8 +51,10 @@ def after_make(failure: Failure | None, seen: Circumstances) -> tuple[Fate, Fail
         return Fate.MADE, None
     if seen.terminated:
         return (Fate.FAILED, seen.verdict) if seen.verdict else (Fate.GIVEN_BACK, None)
-    if failure.exception == "Terminated" or (seen.stage > Stage.WORK and failure.exception in _BY_SIGNAL):
+    if seen.stage > Stage.WORK and failure.exception in _BY_SIGNAL:
         return Fate.GIVEN_BACK, None
+    if failure.exception == "Terminated":
+        return (Fate.FAILED, failures.of_death(-signal.SIGTERM)) if seen.struck else (Fate.STRUCK, None)
     if seen.excused and failures.is_full_disk(failure):
         return Fate.POSTPONED, failure
     return Fate.FAILED, failure

@@ -54,9 +54,14 @@ class RunnerProcess:
         self.output, write_end = os.pipe()
         os.set_blocking(self.output, False)
         lifeline, self._lifeline = os.pipe()
-        self._process = _spawn((theirs.fileno(), lifeline), write_end, environment)
-        os.close(write_end)
-        os.close(lifeline)
+        try:
+            self._process = _spawn((theirs.fileno(), lifeline), write_end, environment)
+        except OSError:
+            self.close()
+            raise
+        finally:
+            os.close(write_end)
+            os.close(lifeline)
         marker = new_marker()
         self._tagger = Tagger(marker, f"runner {self.pid}")
         self.channel.send(_begin(assignment, marker))
@@ -85,15 +90,20 @@ class RunnerProcess:
 
     def take_back(self) -> list[tuple[Reservation, float]]:
         """What it has not read yet, and now never will."""
-        unread = [message.number for message in self._unread.waiting() if isinstance(message, Make)]
-        return [self.fed.pop(number) for number in unread]
+        unread = list(self._unread.waiting())
+        if any(isinstance(message, Stop) for message in unread):
+            self._tell_to_stop()
+        return [self.fed.pop(message.number) for message in unread if isinstance(message, Make)]
 
     def retire(self) -> None:
         """It ends by itself once it has made what it has; take_back() first leaves it only the key it is at."""
         if not self.retired:
             self.retired = True
-            with contextlib.suppress(OSError):
-                self.channel.send(Stop())
+            self._tell_to_stop()
+
+    def _tell_to_stop(self) -> None:
+        with contextlib.suppress(OSError):
+            self.channel.send(Stop())
 
     def messages(self) -> Iterator[Message]:
         return self.channel.waiting()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from populate_jobs import Assignment, Connection, Failure, Reservation
-from populate_jobs.errors import DatabaseError, LoginRefused, MissingGrant, ServerUnsuitable, TableMissing
+from populate_jobs import Assignment, Connection, Failure, Key, Reservation
+from populate_jobs.errors import DatabaseError, LoginRefused, MissingGrant, ServerUnsuitable
 
 from populate_worker import failures
 from populate_worker.exit_codes import ExitCode
@@ -34,6 +35,8 @@ log = logging.getLogger(__name__)
 
 MOST_UNSETTLED = 256
 """No more keys are asked for while so many wait to be written."""
+
+MOST_STRUCK = 1000
 
 _REFUSALS = (LoginRefused, MissingGrant, ServerUnsuitable)
 
@@ -66,6 +69,8 @@ class Supervisor:
         self._crew = Crew(loop, environment, self._report, self._ended, write)
         self._hand = Hand(self._crew)
         self._postponed = Postponed()
+        self._struck: deque[Key] = deque(maxlen=MOST_STRUCK)
+        """Keys during whose make somebody else than we ended the runner."""
         self._settlement = Settlement(self._queue, self._assignment.settings, self.metrics.outcome, self._unwritten)
         self._supply = Supply(self._queue, host, lambda: self._assignment.settings.retry, self._deliver, self._held)
         self._memory = memory.look()
@@ -239,7 +244,7 @@ class Supervisor:
         """What became of some keys could not be told; they are in our name still, and come back with the strays."""
         if isinstance(error, _REFUSALS):
             self._refused(error)
-        elif not isinstance(error, TableMissing):
+        else:
             self._supply.give_back_strays()
         if type(error) is DatabaseError:  # it may be so each time, and the key would be made as often
             self._supply.postpone(f"what became of one cannot be told: {error}")
@@ -262,9 +267,12 @@ class Supervisor:
                     runner.begin(message.started, time.monotonic())
 
     def _made(self, runner: RunnerProcess, ended: Ended) -> None:
-        assert runner.running is not None
+        if runner.running is None or runner.running.number != ended.number:
+            log.error("%s says what became of a key that it is not at", runner.pid)
+            return
         reservation, runner.running = runner.running.reservation, None
-        seen = replace(self._circumstances(runner, ended.number), excused=self._postponed.excuses(reservation))
+        excused, struck = self._postponed.excuses(reservation), reservation.key in self._struck
+        seen = replace(self._circumstances(runner, ended.number), excused=excused, struck=struck)
         runner.ready = ended.failure is None
         self._crew.failed_starts = 0
         self._hand.pace = self._hand.pace.after(ended.seconds)
@@ -312,6 +320,9 @@ class Supervisor:
                 self._supply.postpone(failure.message)
             case Fate.FAILED, Failure() as failure:
                 self._settlement.failed(reservation, failure)
+            case Fate.STRUCK, _:
+                self._struck.append(reservation.key)
+                self._settlement.give_back([reservation])
             case Fate.SUSPECTED, Failure() as failure:
                 log.warning("%s: to be made alone: %s", describe(reservation.key), failure.message)
                 self._supply.give_back_strays(failure.message)
