@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 from populate_jobs import DatabaseSettings
@@ -56,13 +58,13 @@ class FakeCluster:
         if self.refusal is not None:
             raise self.refusal
         self.applied.append(wanted)
-        return kept(wanted)
+        return kept(wanted, version=10 * len(self.applied))
 
 
-def kept(wanted: dict[str, Any]) -> dict[str, Any]:
+def kept(wanted: dict[str, Any], version: int = 1) -> dict[str, Any]:
     """As the API server gives it."""
     name = wanted["metadata"].get("name", "of-a-dry-run")
-    return {**wanted, "metadata": {**wanted["metadata"], "uid": f"uid-{name}", "resourceVersion": "1"}}
+    return {**wanted, "metadata": {**wanted["metadata"], "uid": f"uid-{name}", "resourceVersion": str(version)}}
 
 
 class Scene:
@@ -176,6 +178,35 @@ def test_a_refusal_is_forgotten_when_the_spec_is_put_back_and_another_is_tried_a
         scene.cluster.refusal = None
         assert await scene.assign(job(timeoutSeconds=30)) is None
         assert len(scene.cluster.applied) == 2
+
+    asyncio.run(scenario())
+
+
+def told_by_hand(found: dict[str, Any]) -> None:
+    found["data"]["assignment.json"] = found["data"]["assignment.json"].replace('"concurrency": 1', '"concurrency": 9')
+
+
+def without_owner(found: dict[str, Any]) -> None:
+    found["metadata"]["ownerReferences"] = []
+
+
+def without_moment(found: dict[str, Any]) -> None:
+    del found["metadata"]["annotations"]["datajoint.io/changed-at"]
+
+
+@pytest.mark.parametrize("harm", [told_by_hand, without_owner, without_moment])
+def test_an_assignment_that_somebody_else_has_changed_is_put_right(harm: Callable[[dict[str, Any]], None]) -> None:
+    async def scenario() -> None:
+        scene = await answered()
+        await scene.assign(SPEC)
+        await scene.assign(SPEC)
+        assert len(scene.cluster.applied) == 1
+        changed = copy.deepcopy(kept(scene.cluster.applied[0], version=15))
+        harm(changed)
+        scene.store.put(changed)
+        await scene.assign(SPEC)
+        assert len(scene.cluster.applied) == 2
+        assert scene.cluster.applied[0] == {**scene.cluster.applied[1], "metadata": ANY}
 
     asyncio.run(scenario())
 

@@ -56,8 +56,14 @@ class FakeCluster:
     async def merge(self, kind: str, namespace: str, name: str, patch: dict[str, Any]) -> dict[str, Any]:
         self.asked.append("merge")
         assert (kind, name) == ("Deployment", self.deployment["metadata"]["name"])
-        self.deployment = {**self.deployment, "spec": {**self.deployment["spec"], **patch["spec"]}}
+        metadata = {**self.deployment["metadata"], **patch.get("metadata", {}), "resourceVersion": "9"}
+        spec = {**self.deployment["spec"], **patch["spec"]}
+        self.deployment = {**self.deployment, "metadata": metadata, "spec": spec}
         return self.deployment
+
+    @property
+    def owners(self) -> list[dict[str, Any]]:
+        return list(self.deployment["metadata"]["ownerReferences"])
 
     @property
     def runs(self) -> tuple[str, int]:
@@ -209,6 +215,20 @@ def test_an_operator_that_makes_pods_otherwise_than_the_one_before_leaves_those_
         await scene.resize(GOOD, 2, rolls=True)
         assert scene.cluster.asked == ["apply", "merge", "merge"]
         assert scene.cluster.runs == ("lab:1", 2)
+
+    asyncio.run(scenario(Scene()))
+
+
+def test_a_deployment_that_an_earlier_populatejob_has_left_becomes_this_ones_and_rolls_no_pod() -> None:
+    async def scenario(scene: Scene) -> None:
+        await scene.resize(GOOD, 2, rolls=True)
+        left = scene.cluster.deployment
+        scene.put({**left, "metadata": {**left["metadata"], "ownerReferences": [], "resourceVersion": "2"}})
+        await scene.resize(GOOD, 2, rolls=True)
+        assert scene.cluster.asked == ["apply", "merge"]
+        assert [owner["uid"] for owner in scene.cluster.owners] == ["u-1"]
+        await scene.resize(GOOD, 2, rolls=True)
+        assert scene.cluster.asked == ["apply", "merge"]
 
     asyncio.run(scenario(Scene()))
 

@@ -41,6 +41,22 @@ def test_only_a_pod_killed_for_its_memory_is_to_blame() -> None:
 
 
 @pytest.mark.parametrize(
+    ("message", "to_blame"),
+    [
+        ("Pod ephemeral local storage usage exceeds the total limit of containers 1Gi. ", True),
+        ('Container worker exceeded its local ephemeral storage limit "1Gi". ', True),
+        ('Usage of EmptyDir volume "scratch" exceeds the limit "2Gi". ', True),
+        ("The node was low on resource: ephemeral-storage. Threshold quantity: 1Gi, available: 9Mi. ", False),
+        ("", False),
+    ],
+)
+def test_an_evicted_pod_is_to_blame_for_what_it_wrote_beyond_its_own_limit(message: str, to_blame: bool) -> None:
+    found = deaths([pod("a", phase="Failed", reason="Evicted", message=message)], OURS)[HOST]
+    assert (found is not None) == to_blame
+    assert not to_blame or "sizeLimit" in str(found)
+
+
+@pytest.mark.parametrize(
     ("container", "expected"),
     [
         (None, None),

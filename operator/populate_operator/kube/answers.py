@@ -21,6 +21,7 @@ from .api import ClusterError, Object
 from .errands import Errands
 from .manifests import assignment as assignments
 from .manifests import names
+from .manifests.names import is_owned
 from .place import Place
 from .store import Owner
 
@@ -44,6 +45,8 @@ class Answers:
         self.refusal: Problem | None = None
         self.problem: Problem | None = None
         """What keeps the answer from the workers."""
+        self._intact: Object | None = None
+        """The ConfigMap as it was when nobody else had changed it."""
         self._refused = ""
         """The digest of the assignment that this is about."""
 
@@ -102,13 +105,20 @@ class Answers:
         if self.problem and digest != self._refused:
             self.problem = None
             self._errands.forgive("assign")
-        if found is None or _applied(found) != digest:
+        changed_at = found["metadata"].get("annotations", {}).get(names.CHANGED_AT) if found else None
+        if found is None or changed_at is None or not self._says(found, digest, owner):
             wanted = assignments.assignment(job, owner, self._kept, now, paused=paused)
             apply = functools.partial(claim.apply, self._place.cluster, self._place.store, wanted)
             failed = functools.partial(self._not_assigned, digest)
             self._errands.run("assign", apply, self._assigned, failed)
             return None
-        return str(found["metadata"]["annotations"][names.CHANGED_AT])
+        return str(changed_at)
+
+    def _says(self, found: Object, digest: str, owner: Object) -> bool:
+        """Whether it is as it was applied: others may have written to it since, or taken it from its owner."""
+        if self._intact is not found and _applied(found) == digest:
+            self._intact = found if assignments.is_intact(found) and is_owned(found, owner) else None
+        return self._intact is found and _applied(found) == digest
 
     def _assigned(self, found: Object) -> None:
         self.problem = None

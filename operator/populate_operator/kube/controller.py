@@ -231,6 +231,7 @@ class Controller:
     def _forget(self, owner: Owner) -> None:
         if job := self._jobs.get(owner):
             self._capacity.end(job)
+            job.forget()
         for known in (self._resources, self._jobs, self._due, self._turned):
             known.pop(owner, None)
         self._lineage.drop(owner)

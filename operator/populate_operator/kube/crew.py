@@ -154,10 +154,13 @@ class Crew:
         if self._deployment is None:
             return None
         widens = self.rollout is not None and _most_missing(self._deployment) < _most_missing(wanted)
-        if self.replicas == replicas and not widens:
+        is_owned = _owners(wanted) <= _owners(self._deployment)
+        if self.replicas == replicas and not widens and is_owned:
             return None
         namespace, name = self._owner
-        size = {"spec": {"replicas": replicas, "strategy": strategy}}
+        # Not its PopulateJob's where an earlier one of this name was deleted without it.
+        owner = {} if is_owned else {"metadata": {"ownerReferences": wanted["metadata"]["ownerReferences"]}}
+        size = {"spec": {"replicas": replicas, "strategy": strategy}, **owner}
         where = "Deployment", namespace, names.deployment_name(name)
         return functools.partial(self._place.cluster.merge, *where, size)
 
@@ -242,6 +245,11 @@ class Crew:
 def _template(deployment: Object) -> str:
     """Of which its pods are made."""
     return str(deployment["metadata"].get("annotations", {}).get(names.APPLIED, ""))
+
+
+def _owners(found: Object) -> set[str]:
+    """Their uids."""
+    return {owner["uid"] for owner in found["metadata"].get("ownerReferences", [])}
 
 
 def _most_missing(deployment: Object) -> int:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from populate_operator.text import one_line
 
 from .api import Object
 from .containers import container, last_end
@@ -10,6 +14,11 @@ from .manifests.pod import CONTAINER
 from .pods import host, is_over
 
 RAISE = "raise resources.limits.memory of the container `worker` in spec.worker.template"
+
+RAISE_DISK = "raise resources.limits of ephemeral-storage, or the volume's sizeLimit, in spec.worker.template"
+_WROTE_TOO_MUCH = re.compile(
+    r"ephemeral local storage usage exceeds|exceeded its local ephemeral storage limit|EmptyDir volume .* exceeds"
+)
 
 _IN_ORDER = frozenset({0, 2, 3, 4, 5})
 """Exit statuses of a worker that left by itself: no key of its is to blame."""
@@ -32,13 +41,21 @@ def fallen(pod: Object) -> int | None:
 def _cause(pod: Object) -> str | None:
     ended = last_end(container(pod))
     reason, code = ended.get("reason"), ended.get("exitCode")
-    if pod["status"].get("reason"):
-        return None  # Evicted, Preempting, NodeShutdown, ...: sent away by the cluster
+    if pod["status"].get("reason"):  # Evicted, Preempting, NodeShutdown, ...: sent away by the cluster
+        return _own_limit(pod["status"])
     if reason == "OOMKilled":
         return f"its worker was OOMKilled: {_memory(pod)}; {RAISE}"
     if is_over(pod) or reason in _WITH_THE_NODE or code is None or code in _IN_ORDER:
         return None
     return f"its worker ended with status {code}"
+
+
+def _own_limit(status: Mapping[str, Any]) -> str | None:
+    """A pod is evicted for what it has written beyond its own limit, too: not for the node's sake."""
+    message = one_line(status.get("message", ""))
+    if status["reason"] != "Evicted" or not _WROTE_TOO_MUCH.search(message):
+        return None
+    return f"its worker was evicted for what it wrote: {message}; {RAISE_DISK}"
 
 
 def _memory(pod: Object) -> str:

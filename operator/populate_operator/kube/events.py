@@ -12,6 +12,7 @@ from .api import Object
 from .manifests.names import MANAGER
 
 LONGEST_NOTE = 1000
+"""Bytes."""
 
 
 def event(of: Object, what: Event, reporter: str, now: datetime) -> dict[str, Any]:
@@ -26,7 +27,7 @@ def event(of: Object, what: Event, reporter: str, now: datetime) -> dict[str, An
         "action": "Reconcile",
         "type": what.type,
         "reason": what.reason,
-        "note": printable(what.message[:LONGEST_NOTE]),
+        "note": _shortened(printable(what.message)),
         "regarding": {
             "apiVersion": of["apiVersion"],
             "kind": of["kind"],
@@ -35,3 +36,7 @@ def event(of: Object, what: Event, reporter: str, now: datetime) -> dict[str, An
             "uid": metadata["uid"],
         },
     }
+
+
+def _shortened(text: str) -> str:
+    return text.encode()[:LONGEST_NOTE].decode(errors="ignore")

@@ -277,9 +277,13 @@ class Populating:
         told = event(self.seen, what, self._place.reporter, tasks.now())
         self._errands.run(f"event {what}", functools.partial(self._place.cluster.create, told))
 
-    def _leave(self) -> None:
+    def forget(self) -> None:
+        """It is no more: nothing is looked for on its behalf."""
         if self.keeper is not None:
             self.keeper.watch(None)
+
+    def _leave(self) -> None:
+        self.forget()
         if self.crew.replicas:
             self.crew.resize(self.job, self.seen, 0, frozenset(), rolls=False)
         self._farewell.take(self.seen, self.keeper, self.document, len(self.crew.workers))

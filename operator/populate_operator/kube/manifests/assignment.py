@@ -35,7 +35,7 @@ def assignment(
 ) -> dict[str, Any]:
     text = Assignment(answer.document, worker_settings(job.spec), paused).to_json()
     annotations = {
-        names.APPLIED: names.digest([text, answer.question, answer.at.isoformat()]),
+        names.APPLIED: _digest(text, answer.question, answer.at.isoformat()),
         names.QUESTION: answer.question,
         names.RESOLVED_AT: answer.at.isoformat(),
         names.CHANGED_AT: timestamp(now),
@@ -47,6 +47,18 @@ def assignment(
         "metadata": names.metadata(owner, names.assignment_name(job.name), names.ASSIGNMENT, **annotations),
         "data": {FILE: text},
     }
+
+
+def is_intact(config_map: Mapping[str, Any]) -> bool:
+    """Whether it says what its digest is of."""
+    said = config_map.get("data", {}).get(FILE)
+    annotations = config_map["metadata"].get("annotations", {})
+    about = (annotations.get(name) for name in (names.QUESTION, names.RESOLVED_AT))
+    return bool(annotations.get(names.APPLIED) == _digest(said, *about))
+
+
+def _digest(text: str | None, question: str | None, at: str | None) -> str:
+    return names.digest([text, question, at])
 
 
 def read(config_map: Mapping[str, Any]) -> Answer | None:

@@ -71,6 +71,11 @@ def digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=list).encode()).hexdigest()[:16]
 
 
+def is_owned(found: Mapping[str, Any], owner: Mapping[str, Any]) -> bool:
+    """Whether it goes when that PopulateJob does."""
+    return any(other["uid"] == owner["metadata"]["uid"] for other in found["metadata"].get("ownerReferences", []))
+
+
 def metadata(owner: Mapping[str, Any], name: str, component: str, **annotations: str) -> dict[str, Any]:
     """Of an object that goes when the PopulateJob `owner` does."""
     found = owner["metadata"]
