@@ -11,6 +11,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from tests.servers.host import PATIENCE
+
 _RESET = struct.pack("ii", 1, 0)
 _COMMIT = b"COMMIT"
 
@@ -38,13 +40,13 @@ class Proxy:
         thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
         thread.start()
         server = asyncio.run_coroutine_threadsafe(asyncio.start_server(self._serve, "127.0.0.1", 0), self._loop)
-        self.port = server.result(10).sockets[0].getsockname()[1]
+        self.port = server.result(PATIENCE).sockets[0].getsockname()[1]
         try:
             yield self
         finally:
-            asyncio.run_coroutine_threadsafe(_end_all(), self._loop).result(10)
+            asyncio.run_coroutine_threadsafe(_end_all(), self._loop).result(PATIENCE)
             self._loop.call_soon_threadsafe(self._loop.stop)
-            thread.join(10)
+            thread.join(PATIENCE)
 
     def cut(self, share: float) -> None:
         """This share of the connections, at random."""

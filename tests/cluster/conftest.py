@@ -12,6 +12,7 @@ import pytest
 
 from tests.servers import Server, Unavailable, keep, serve
 from tests.servers.host import cache, wait_until
+from tests.servers.server import drop_database
 
 from . import Cluster, Kubectl, Refused, borrow, cluster, databases, images, load
 from .api import Api
@@ -146,7 +147,7 @@ def empty_database(cluster: Cluster) -> Iterator[Server]:
     name = f"d_{uuid.uuid4().hex[:8]}"
     server.execute(f"CREATE DATABASE {name}")
     yield replace(server, database=name)
-    server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    drop_database(server, name)
 
 
 Install = Callable[..., AbstractContextManager[Installation]]
@@ -275,4 +276,4 @@ def leave(lab: Lab, *namespaces: str) -> None:
         every = lab.api.every("populatejobs", name)
         mine = [job["metadata"]["name"] for job in every if job["metadata"]["name"].endswith(lab.id)]
         if mine:
-            lab.kubectl("delete", "populatejob", *mine, f"--namespace={name}", "--wait=false")
+            lab.kubectl("delete", "populatejob", *mine, f"--namespace={name}", "--wait=false", "--ignore-not-found")

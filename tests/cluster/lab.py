@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -181,6 +182,12 @@ class Applied:
     def delete(self, seconds: float = 240.0) -> None:
         """Until it is gone. Raises Refused where that takes longer."""
         self("delete", f"--timeout={seconds:.0f}s")
+
+    def delete_within(self, seconds: float) -> bool:
+        """Until it is gone, which may take longer."""
+        began = time.monotonic()
+        self.delete()
+        return time.monotonic() - began < seconds
 
     def __call__(self, action: str, *options: str) -> str:
         """What kubectl says to the action on it."""

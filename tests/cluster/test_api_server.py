@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.database.depth import repetitions
-from tests.servers.host import wait_until
+from tests.servers.host import PATIENCE, wait_until
 
 from .apiproxy import ApiProxy
 from .beside import Beside
@@ -16,7 +16,7 @@ from .lab import Lab
 
 FROZEN_SECONDS = repetitions(quick=20, deep=300)
 AWAY_SECONDS = repetitions(quick=10, deep=60)
-SEEN_SECONDS = 90.0
+SEEN_SECONDS = repetitions(quick=int(PATIENCE), deep=90)
 """After it is back."""
 
 Begin = Callable[[ApiProxy], object]

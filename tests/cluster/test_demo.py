@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from tests.servers import Server, keep
+from tests.servers.host import wait_until
 
 from . import Cluster, Kubectl, databases, images
 from .conftest import Install
@@ -18,6 +19,12 @@ from .installation import create_namespace
 from .test_resource import DEMO
 
 WINDOWS, FAILING = 404, 28
+LAST = {
+    "trace": ("Complete", 3, 3),
+    "heart-rate": ("KeysFailed", WINDOWS - FAILING, WINDOWS),
+    "summary": ("Complete", 3, 3),
+}
+"""Reason of Ready, keys made and keys that there are, in the end."""
 ORDER = ["", "Resolving", "Refreshing", "WaitingForUpstream", "Populating", "Complete", "KeysFailed"]
 """Reasons of Ready, in the order in which a PopulateJob of mode Once may come by them; between the two in the middle it
 may go to and fro."""
@@ -35,9 +42,9 @@ class Demo:
         self._output = folder / server.name
         create_namespace(kubectl, self.namespace)
         self("apply", "--filename=-", stdin=yaml.safe_dump(databases.secret(server)))
-        self("apply", "--filename=-", stdin=self._manifest())
         with self._output.open("w") as output:
             self._watch = kubectl.start("get", "pj", "--watch", f"--output=jsonpath={LINE}", self._here, output=output)
+        self("apply", "--filename=-", stdin=self._manifest())
 
     def __call__(self, *arguments: str, stdin: str | None = None) -> str:
         return self._kubectl(*arguments, self._here, stdin=stdin)
@@ -49,9 +56,13 @@ class Demo:
 
     def history(self, name: str) -> list[tuple[str, int, int]]:
         """Reason of Ready, keys made and keys that there are, whenever one of them changed."""
-        lines = (line.split(" ") for line in self._output.read_text().splitlines())
+        lines = (line.split(" ") for line in self._output.read_text().rpartition("\n")[0].splitlines())
         found = [(reason, int(done or 0), int(total or 0)) for job, reason, done, total in lines if job == name]
         return [now for now, before in zip(found, [None, *found], strict=False) if now != before]
+
+    def until_told(self, last: Mapping[str, tuple[str, int, int]]) -> None:
+        """Until that is what was seen of each of these at last."""
+        wait_until(lambda: all(self.history(name)[-1:] == [at] for name, at in last.items()), f"{last} seen")
 
     def count(self, table: str) -> int:
         quote = '"' if self.server.backend == "postgresql" else "`"
@@ -96,10 +107,8 @@ def test_the_demo_runs_to_its_end_and_says_how_far_it_is(demos: list[Demo]) -> N
         assert [demo.count(table) for table in ("_trace", "__heart_rate", "__summary")] == [3, WINDOWS - FAILING, 3]
         assert demo.count("~~heart_rate") == FAILING
         assert [demo.count(table) for table in ("~~trace", "~~summary")] == [0, 0]
-        stages = {name: demo.history(name) for name in ("trace", "heart-rate", "summary")}
-        assert stages["trace"][-1] == ("Complete", 3, 3)
-        assert stages["heart-rate"][-1] == ("KeysFailed", WINDOWS - FAILING, WINDOWS)
-        assert stages["summary"][-1] == ("Complete", 3, 3)
+        demo.until_told(LAST)
+        stages = {name: demo.history(name) for name in LAST}
         for history in stages.values():
             assert_goes_forward(history)
         assert "WaitingForUpstream" in [reason for reason, _, _ in stages["summary"]]

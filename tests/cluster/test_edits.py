@@ -96,6 +96,8 @@ def test_a_new_template_reaches_the_only_worker_where_there_is_no_room_beside_it
     job.patch(worker={"template": after})
     wait_until(lambda: "Unschedulable" in job.condition("RollingOut").get("message", ""), "a new worker without room")
     wait_until(lambda: old not in job.workers(), "the old worker told to end")
+    log = functools.partial(lab.kubectl, "logs", f"pod/{old}", f"--namespace={lab.namespace}")
+    wait_until(lambda: "SIGTERM: stopping" in log(), "the old worker heard it")  # until then it takes another key
     one = "1 worker of an earlier image or template"
     wait_until(lambda: job.condition("RollingOut").get("message", "").startswith(one), one)
     assert job.condition("Ready")["status"] == "True"

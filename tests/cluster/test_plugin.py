@@ -114,7 +114,7 @@ def test_a_populatejob_that_no_operator_watches_is_said_to_be_so(
 def test_status_and_errors_in_every_form(lab: Lab, populate: Plugin) -> None:
     lab.add("fail", "fail", "insert")
     job = lab.apply(priority=7)
-    job.until(progress="1/3", error=2, pending=0)
+    job.until(progress="1/3", error=2, pending=0, reserved=0)
     wait_until(lambda: bool(job.status.get("topErrors")), "errors by message")
     where = {"namespace": job.namespace, "name": job.name}
 

@@ -114,7 +114,7 @@ def test_a_condition_can_be_waited_for(within: Namespaced) -> None:
     complete = {"type": "Complete", "status": "True", "reason": "AllKeysMade", "message": "Done."}
     at = {"lastTransitionTime": "2026-01-01T00:00:00Z"}
     within.set_status(observedGeneration=1, conditions=[{**complete, **at}])
-    assert "condition met" in within("wait", "pj/job", "--for=condition=Complete", "--timeout=10s")
+    assert "condition met" in within("wait", "pj/job", "--for=condition=Complete", "--timeout=240s")
 
 
 def test_scale_sets_the_most_workers(within: Namespaced) -> None:

@@ -163,7 +163,7 @@ def test_a_database_that_is_not_there_is_a_login_refused(server: Server) -> None
 
 
 def test_a_statement_is_given_no_more_time_than_it_may_take(server: Server) -> None:
-    connection = connect(settings(server), name="test", statement_seconds=5)
+    connection = connect(settings(server), name="test", statement_seconds=20)
     with pytest.raises(DatabaseError):
         connection.execute(_sleep(server, 1000))
     connection.reconnect()

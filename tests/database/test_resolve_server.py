@@ -11,6 +11,7 @@ from populate_worker.resolving.server import identify
 from tests.database.pipeline import Pipeline, settings
 from tests.database.users import user
 from tests.servers import Server
+from tests.servers.server import drop_database
 
 NOW = datetime.datetime(2026, 3, 1, tzinfo=datetime.timezone.utc)
 
@@ -63,7 +64,7 @@ def test_without_the_system_identifier_a_database_is_known_by_address(server, sc
         with contextlib.closing(connect(limited, name="test")) as queue:
             assert identify(queue, NOW)[0].identity == f"127.0.0.1:{server.port}/{oid}"
     finally:
-        server.execute(f"DROP DATABASE {schema_name} WITH (FORCE)")
+        drop_database(server, schema_name)
         server.execute(f"DROP ROLE {schema_name}")
 
 

@@ -130,9 +130,7 @@ class Model:
         if key_of(held) in self.made or not killed:
             return self.released(held)
         if row.suspect:
-            self.forget(held)
-            row.end("error")
-            return Outcome.ERROR
+            return self.failed(held, retried=False)
         row.pend(suspect=True)
         return Outcome.RELEASED
 

@@ -30,6 +30,7 @@ from populate_operator.database.round import MOST, Answer, Round, Seat
 
 from tests.database.pipeline import ANNA, BERT, OURS, Pipeline
 from tests.servers import Server
+from tests.servers.host import PATIENCE
 
 RESTRICTIONS = ("", "subject_id % 2 = 0", "subject_id IN (3, 4, 9) AND 'a%%' LIKE 'a%%%%'", "subject_id > 1000")
 BROKEN = "subject_id / (SELECT COUNT(*) FROM no_such_table) > 0"
@@ -200,7 +201,7 @@ def test_in_a_round_the_one_with_broken_sql_is_set_aside(pipeline: Pipeline, lan
         asked = [looks.put(seat, Look(documents[number], number)) for number, seat in enumerate(seats)]
         looks.send()
         for future in asked:
-            future.exception(30)
+            future.exception(PATIENCE)
         return asked
 
     answers = ask()

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from tests.database.pipeline import Login
 from tests.servers import Server
+from tests.servers.server import drop_database
 
 PASSWORD = "fewer-rights"
 WORKER_RIGHTS = "SELECT, INSERT, UPDATE, DELETE"
@@ -61,4 +62,4 @@ def without_temporary_tables(server: Server) -> Iterator[Server]:
     server.execute(f"CREATE DATABASE {database}")
     server.execute(f"REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC")
     yield dataclasses.replace(server, database=database)
-    server.execute(f"DROP DATABASE {database} WITH (FORCE)")
+    drop_database(server, database)

@@ -50,7 +50,7 @@ def stop_idle() -> None:
         if not _answers(OWN):
             return
         with closing(docker.DockerClient(OWN)) as client:
-            if client.containers.list(all=True):
+            if client.containers.list(all=True, sparse=True):  # what others remove meanwhile is not asked about
                 return
         pidfile = _FOLDER / "pid"
         os.kill(int(pidfile.read_text()), signal.SIGTERM)
@@ -59,7 +59,7 @@ def stop_idle() -> None:
 
 def _answers(url: str | None) -> bool:
     try:
-        with closing(docker.DockerClient(url, timeout=5) if url else docker.from_env(timeout=5)) as client:
+        with closing(docker.DockerClient(url, timeout=60) if url else docker.from_env(timeout=60)) as client:
             return client.ping()
     except (DockerException, OSError):
         return False

@@ -115,3 +115,15 @@ class Server:
         except (pymysql.Error, psycopg.Error):
             return False
         return True
+
+
+def drop_database(server: Server, name: str) -> None:
+    """Of PostgreSQL, with the sessions in it: for whose end it waits a few seconds by itself."""
+
+    def dropped() -> bool:
+        with suppress(psycopg.errors.ObjectInUse):
+            server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            return True
+        return False
+
+    wait_until(dropped, f"{name} dropped")
