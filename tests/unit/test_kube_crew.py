@@ -219,6 +219,43 @@ def test_an_operator_that_makes_pods_otherwise_than_the_one_before_leaves_those_
     asyncio.run(scenario(Scene()))
 
 
+def test_two_operators_that_make_the_same_workers_do_not_go_on_doing_so() -> None:
+    async def scenario(scene: Scene) -> None:
+        await scene.resize(GOOD, 2, rolls=True)
+        ours = scene.cluster.deployment
+        notes = {**ours["metadata"]["annotations"], "datajoint.io/installation": "other", "datajoint.io/applied": "x"}
+        scene.put({**ours, "metadata": {**ours["metadata"], "annotations": notes, "resourceVersion": "2"}})
+        for _ in range(3):
+            await scene.resize(GOOD, 2, rolls=True)
+        scene.crew.look(NOW)
+        assert scene.cluster.asked == ["apply"]
+        assert scene.crew.problem is not None
+        assert scene.crew.problem.reason == "InstallationsCompete"
+
+    asyncio.run(scenario(Scene()))
+
+
+def test_an_operator_takes_over_the_workers_of_another_installation_once() -> None:
+    async def scenario(scene: Scene) -> None:
+        scene.put(
+            {
+                "kind": "Deployment",
+                "metadata": {
+                    "name": "heart-rate-worker", "namespace": "lab", "uid": "d-0", "resourceVersion": "0",
+                    "labels": LABELS, "annotations": {"datajoint.io/installation": "earlier"},
+                },
+                "spec": {"replicas": 2},
+            }
+        )  # fmt: skip
+        for _ in range(2):
+            await scene.resize(GOOD, 2, rolls=True)
+        assert scene.cluster.asked == ["apply"]
+        scene.crew.look(NOW)
+        assert scene.crew.problem is None
+
+    asyncio.run(scenario(Scene()))
+
+
 def test_a_deployment_that_an_earlier_populatejob_has_left_becomes_this_ones_and_rolls_no_pod() -> None:
     async def scenario(scene: Scene) -> None:
         await scene.resize(GOOD, 2, rolls=True)

@@ -27,6 +27,9 @@ NO_DRIVER = (
 FORMAT = "exec /usr/local/bin/populate-worker: exec format error"
 
 
+RAN = pod(container=ended(143))["status"]
+
+
 def problem_of(*those: dict[str, Any], deployment: dict[str, Any] | None = None) -> str | None:
     found = pods.problem(those, deployment, None, None, NOW)
     return found.reason if found else None
@@ -235,6 +238,30 @@ def test_a_roll_in_which_new_workers_wait_for_the_room_of_leaving_ones_is_no_pro
     assert pods.is_part_of(Rollout(0, leaving), a_problem(reason)) == expected
     assert not pods.is_part_of(None, a_problem(reason))
     assert not pods.is_part_of(Rollout(0, leaving), None)
+
+
+def rejected(name: str, ago: float, reason: str = "OutOfcpu") -> dict[str, Any]:
+    found = pod(name, phase="Failed", reason=reason, message="Node didn't have enough resource: cpu")
+    found["metadata"]["creationTimestamp"] = timestamp(before(ago))
+    return found
+
+
+def test_a_pod_that_its_node_did_not_take_is_told_while_others_fare_as_it_did() -> None:
+    found = pods.problem([rejected("a", 500), rejected("b", 5)], None, None, None, NOW)
+    assert found is not None
+    assert (found.reason, found.message) == ("PodRejected", "OutOfcpu: Node didn't have enough resource: cpu")
+    assert problem_of(rejected("a", 500)) is None
+    assert problem_of(rejected("a", 5), ready()) is None
+    assert problem_of({**rejected("a", 5), "status": {"phase": "Failed", "reason": "Evicted", **RAN}}) is None
+    assert pods.bearable(10, found, [], busy=0) == 1
+
+
+def test_of_pods_that_nodes_did_not_take_the_last_few_stay() -> None:
+    those = [rejected(f"p{number:02}", 100 - number) for number in range(10)]
+    needless = [item["metadata"]["name"] for item in pods.needless([ready(), *reversed(those)])]
+    assert needless == [f"p{number:02}" for number in range(7)]
+    assert len(pods.needless([rejected(f"p{number:02}", 100) for number in range(90)])) == 20
+    assert pods.needless(those[:3]) == []
 
 
 def test_where_there_is_no_deployment_nothing_rolls() -> None:

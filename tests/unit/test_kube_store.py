@@ -54,6 +54,19 @@ def test_what_was_seen_after_a_listing_began_stays() -> None:
     assert store.of(OWNER, "Pod", "worker") == [version(5, "new")]
 
 
+def test_of_pods_that_are_over_only_what_tells_whose_rows_they_held_is_kept() -> None:
+    worker = {"name": "worker", "command": ["populate-worker"], "resources": {"limits": {"memory": "1Gi"}}}
+    spec = {"containers": [{**worker, "env": [{"name": "N", "value": "x" * 10_000}]}], "volumes": [{"name": "v"}]}
+    store = Store()
+    store.put({**version(1), "spec": spec, "status": {"phase": "Failed", "reason": "OutOfcpu"}})
+    found = store.get("Pod", "lab", "a")
+    assert found is not None
+    assert found["spec"] == {"containers": [worker]}
+    assert found["status"]["reason"] == "OutOfcpu"
+    store.put({**version(2, "b"), "spec": spec})
+    assert (store.get("Pod", "lab", "b") or {})["spec"] == spec
+
+
 def test_a_status_is_written_as_what_changed() -> None:
     before = {"pending": 3, "error": 0, "estimatedCompletionTime": "soon"}
     assert difference(before, {"pending": 2, "error": 0}) == {"pending": 2, "estimatedCompletionTime": None}

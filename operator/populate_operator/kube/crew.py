@@ -51,6 +51,8 @@ class Crew:
         self._silence = Silence()
         self._refused: tuple[str, ClusterError] | None = None
         """Which pod template the API server did not take, and why."""
+        self._was_ours = False
+        """The Deployment was made by this very operator, since it began."""
         self._wanted: tuple[PopulateJob, Object] | None = None
         """The Deployment of this spec."""
         self._falls: dict[str, Fall] = {}
@@ -92,6 +94,8 @@ class Crew:
         self.rollout = pods.rollout(self._living, self._deployment, now)
         problem = pods.problem(self.pods, self._deployment, refused, self.problem, now)
         self.problem = None if pods.is_part_of(self.rollout, problem) else problem
+        if self._rival:
+            self.problem = pods.competition(self._rival, self._place.installation, self.problem, now)
 
     def alive(self, held: Iterable[str]) -> frozenset[str]:
         """Those of these hosts whose pod has not ended, but for those whose worker has fallen in it."""
@@ -110,6 +114,8 @@ class Crew:
 
     def resize(self, job: PopulateJob, owner: Object, replicas: int, busy: frozenset[str], *, rolls: bool) -> None:
         """Towards a Deployment of so many; its pods become what the spec says where that `rolls` them."""
+        if self._rival:
+            return
         replicas = self.bearable(replicas, len(busy))
         if replicas < self.replicas:
             replicas = min(self.replicas, pods.least(replicas, self.pods, busy, self.ours))
@@ -169,6 +175,18 @@ class Crew:
             self._wanted = (job, deployment(job, owner, self._place.installation, 0))
         return self._wanted[1]
 
+    @property
+    def _rival(self) -> str | None:
+        """The installation of another operator that makes the same workers, each time that this one has."""
+        found = self._deployment
+        by = _installation(found) if found else ""
+        return by if by and self._was_ours and by != self._place.installation else None
+
+    def tidy(self) -> None:
+        """Removes pods that nodes have not taken, of which a Deployment makes ever more; the last few show why."""
+        for pod in pods.needless(self.pods):
+            self._remove(pod)
+
     def nudge(self, changed_at: str) -> None:
         """Has the kubelets bring a new assignment to pods older than it: a pod that changed they look at once."""
         patch = {"metadata": {"annotations": {names.CHANGED_AT: changed_at}}}
@@ -186,9 +204,12 @@ class Crew:
         """Pods that wait longer and longer before they start again are replaced: what stopped them was mended."""
         for pod in self.pods:
             if pods.is_crash_looping(pod):
-                name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]
-                delete = functools.partial(self._place.cluster.delete, "Pod", self._owner[0], name, uid)
-                self._errands.run(f"remove {name}", delete)
+                self._remove(pod)
+
+    def _remove(self, pod: Object) -> None:
+        name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]
+        delete = functools.partial(self._place.cluster.delete, "Pod", self._owner[0], name, uid)
+        self._errands.run(f"remove {name}", delete)
 
     async def confirmed(self, recovery: Recovery) -> Recovery:
         """Without the hosts whose worker lives after all: what was watched may be behind, the API server is not."""
@@ -235,6 +256,7 @@ class Crew:
 
     def _applied(self, found: Object) -> None:
         self._refused = None
+        self._was_ours = self._was_ours or _installation(found) == self._place.installation
         self._place.store.put(found)
 
     def _failed(self, template: str, error: BaseException) -> None:
@@ -245,6 +267,10 @@ class Crew:
 def _template(deployment: Object) -> str:
     """Of which its pods are made."""
     return str(deployment["metadata"].get("annotations", {}).get(names.APPLIED, ""))
+
+
+def _installation(deployment: Object) -> str:
+    return str(deployment["metadata"].get("annotations", {}).get(names.INSTALLATION, ""))
 
 
 def _owners(found: Object) -> set[str]:

@@ -11,6 +11,7 @@ from populate_jobs.types import WORKER_MARK
 
 from populate_operator.plan import Problem, Rollout, Worker
 from populate_operator.plan.metav1 import moment
+from populate_operator.text import one_line
 
 from .api import Object
 from .claim import NameTaken
@@ -18,21 +19,25 @@ from .containers import SAYS_WHY, container, how_it_ended, obstacles
 from .manifests import names
 from .manifests.pod import CONTAINER
 from .manifests.worker import HOST
+from .store import ENDED
 
-HOPELESS = frozenset({"ImagePullFailed", "PodInvalid", "WorkersFailing", "NameTaken"})
+HOPELESS = frozenset({"ImagePullFailed", "PodInvalid", "WorkersFailing", "NameTaken", "PodRejected"})
 """With these more workers would fare no better; without a node they may: something may be adding nodes. Pods that are
 refused are not there to fare badly, and others of the same size may have been admitted: a quota was not yet used up."""
 FOR_WANT_OF_ROOM = frozenset({"Unschedulable", "PodsRefused", "PodNotStarting"})
 """Which workers that end will leave: a node's place, a quota, a volume."""
 BUSY_COST = "100"
 """What it costs to delete a pod that holds keys: those without are deleted first."""
+REJECTED_SECONDS = 120.0
+REJECTED_KEPT = 3
+REMOVED_AT_ONCE = 20
 TRIAL_SECONDS = 60.0
 """After a worker has ended for a reason that all would have."""
 
 
 def is_over(pod: Object) -> bool:
     """Nothing of it runs any more, whether it is still listed or not."""
-    return pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
+    return pod.get("status", {}).get("phase") in ENDED
 
 
 def is_leaving(pod: Object) -> bool:
@@ -75,10 +80,37 @@ def problem(
     if refused is not None:
         reason = "NameTaken" if isinstance(refused, NameTaken) else "TemplateRefused"
         return _problem(reason, str(refused), True, before, now)
+    pods = list(pods)
     living = _staying(pods)
     if any(is_ready(pod) and not _is_on_trial(pod, now) for pod in living):
         return None
-    return _first(living, deployment, before, now)
+    return _first(living, deployment, before, now) or _rejection(pods, before, now)
+
+
+def _rejection(pods: Iterable[Object], before: Problem | None, now: datetime) -> Problem | None:
+    """A node was found for the pod and did not take it: most often the next one fares as the last."""
+    last = max(filter(was_rejected, pods), key=_created, default=None)
+    if last is None or (now - moment(_created(last))).total_seconds() > REJECTED_SECONDS:
+        return None
+    status = last["status"]
+    return _problem("PodRejected", one_line(f"{status['reason']}: {status.get('message', '')}"), True, before, now)
+
+
+def was_rejected(pod: Object) -> bool:
+    status = pod.get("status", {})
+    return status.get("phase") == "Failed" and bool(status.get("reason")) and not status.get("containerStatuses")
+
+
+def needless(pods: Iterable[Object]) -> list[Object]:
+    """Of the rejected all but the last few, a handful at a time."""
+    rejected = sorted(filter(was_rejected, pods), key=_created)
+    return [pod for pod in rejected[:-REJECTED_KEPT] if not is_leaving(pod)][:REMOVED_AT_ONCE]
+
+
+def competition(rival: str, installation: str, before: Problem | None, now: datetime) -> Problem:
+    words = f"the operator of the installation {rival} makes these workers anew whenever this one, {installation}, has"
+    words += ": have one of them watch other namespaces, or uninstall it, and restart the other"
+    return _problem("InstallationsCompete", words, True, before, now)
 
 
 def rollout(pods: Iterable[Object], deployment: Object | None, now: datetime) -> Rollout | None:
@@ -164,6 +196,10 @@ def behind(pods: Iterable[Object], changed_at: str) -> list[str]:
     """Names of pods older than this assignment, to which the kubelet may not have brought it yet."""
     living = (pod for pod in pods if not is_over(pod) and pod["metadata"]["creationTimestamp"] <= changed_at)
     return [_name(pod) for pod in living if _note(pod, names.CHANGED_AT, "") != changed_at]
+
+
+def _created(pod: Object) -> str:
+    return str(pod["metadata"]["creationTimestamp"])
 
 
 def _name(pod: Object) -> str:

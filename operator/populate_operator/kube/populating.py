@@ -207,6 +207,7 @@ class Populating:
             self._tend(self.plan, self.keeper, self.document, now)
         wanted = self._answers.served(replicas, self.crew.replicas)
         self.crew.resize(self.job, self.seen, wanted, self.plan.busy, rolls=self.plan.rolls)
+        self.crew.tidy()
         self.crew.rouse(self.plan.rouse)
         self._report.write(self._previous.status)
 

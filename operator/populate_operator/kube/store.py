@@ -10,6 +10,8 @@ from .manifests.names import COMPONENT, POPULATEJOB
 
 Key = tuple[str, str, str]
 """Kind, namespace, name."""
+ENDED = frozenset({"Succeeded", "Failed"})
+"""Phases of a pod of which nothing runs any more."""
 Owner = tuple[str, str]
 """Namespace and name of a PopulateJob."""
 
@@ -82,10 +84,17 @@ def is_in(namespace: str, listed: str) -> bool:
 def slim(seen: Object) -> Object:
     """Without what nobody here reads, which is most of it where there are thousands."""
     metadata = {name: value for name, value in seen["metadata"].items() if name != "managedFields"}
-    if seen["kind"] != "Deployment":
-        return {**seen, "metadata": metadata}
-    spec = {"replicas": seen["spec"].get("replicas", 0), "strategy": seen["spec"].get("strategy", {})}
-    return {**seen, "metadata": metadata, "spec": spec}
+    if seen["kind"] == "Deployment":
+        spec = {"replicas": seen["spec"].get("replicas", 0), "strategy": seen["spec"].get("strategy", {})}
+        return {**seen, "metadata": metadata, "spec": spec}
+    if seen["kind"] == "Pod" and seen.get("status", {}).get("phase") in ENDED:
+        containers = [_slim_container(found) for found in seen.get("spec", {}).get("containers", [])]
+        return {**seen, "metadata": metadata, "spec": {"containers": containers}}
+    return {**seen, "metadata": metadata}
+
+
+def _slim_container(found: Object) -> Object:
+    return {name: found[name] for name in ("name", "command", "resources") if name in found}
 
 
 def key_of(seen: Object) -> Key:

@@ -20,6 +20,8 @@ QUESTION = f"{GROUP}/question"
 RESOLVED_AT = f"{GROUP}/resolved-at"
 CHANGED_AT = f"{GROUP}/changed-at"
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
+INSTALLATION = f"{GROUP}/installation"
+"""Of the operator that made it."""
 DATABASE = f"{GROUP}/database"
 """Digest of where the database was when resolve answered."""
 REFRESH, RETRY_ERRORS, IGNORE_ERRORS = (f"{GROUP}/{wish}" for wish in ("refresh", "retry-errors", "ignore-errors"))

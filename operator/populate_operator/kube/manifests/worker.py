@@ -46,12 +46,11 @@ _DEFAULTS = {
 
 def deployment(job: PopulateJob, owner: Mapping[str, Any], installation: str, replicas: int) -> dict[str, Any]:
     pods = _template(job, installation)
+    annotations = {names.APPLIED: _applied(job.spec, installation), names.INSTALLATION: installation}
     made = {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": names.metadata(
-            owner, names.deployment_name(job.name), names.WORKER, **{names.APPLIED: _applied(job.spec, installation)}
-        ),
+        "metadata": names.metadata(owner, names.deployment_name(job.name), names.WORKER, **annotations),
         "spec": {
             "revisionHistoryLimit": 1,
             "selector": {"matchLabels": names.selecting(job.name, names.WORKER)},
