@@ -4,6 +4,8 @@ import pytest
 from populate_jobs import Counts
 from populate_operator.plan import Observation
 from populate_operator.plan.pace import WINDOW, Pace, Standing, estimated_completion, follow, standing
+from populate_operator.plan.scaling import Load, scale
+from populate_operator.spec import Scaling
 
 from tests.unit.planning import NOW, a_refresh, a_tally, after, seen
 
@@ -83,3 +85,52 @@ def test_plans_between_two_counts_do_not_slow_the_pace_that_was_measured() -> No
         pace = follow(pace, counted(last_count, pending=60 - last_count // 10), busy=2, now=after(second))
     assert pace.done_per_second == pytest.approx(0.1)
     assert pace.settled_per_worker_second == pytest.approx(0.05, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "keys", "target", "concurrency", "at_most"),
+    [
+        (1, 5000, 1800, 1, 4),
+        (300, 200, 14400, 1, 6),
+        (300, 200, 14400, 4, 2),
+        (7200, 30, 86400, 1, 4),
+        (30, 8, 30, 1, 8),
+    ],
+)
+def test_a_target_has_as_many_workers_as_it_takes_and_about_no_more(
+    seconds: int, keys: int, target: int, concurrency: int, at_most: int
+) -> None:
+    most, took = simulated(seconds, keys, Scaling(max_workers=50, target_drain_seconds=target), concurrency)
+    assert most <= at_most
+    assert took <= 1.3 * target + seconds
+
+
+def test_keys_that_come_to_take_longer_have_more_workers() -> None:
+    pace = Pace(measured=1.0, worker_rate=1.0)
+    for second in range(0, 200, 5):
+        pace = follow(pace, counted(second, pending=60), busy=1, now=after(second))
+    assert pace.measured == 1.0
+    assert pace.worker_rate == pytest.approx(1 / 195)
+
+
+def simulated(seconds: int, keys: int, scaling: Scaling, concurrency: int) -> tuple[int, int]:
+    """The most workers there were, and the seconds until all keys were made, that take `seconds` each."""
+    step, pace, lull = max(1, seconds // 60), Pace(), None
+    waiting, replicas, most, clock = keys, 0, 0, 0
+    running: list[int] = []
+    while waiting or running:
+        running = [end for end in running if end > clock]
+        begun = min(waiting, replicas * concurrency - len(running))
+        running += [clock + seconds] * begun
+        waiting -= begun
+        busy = -(-len(running) // concurrency)
+        pace = follow(pace, at(clock, keys, waiting, len(running)), busy, after(clock), concurrency)
+        load = Load(waiting + len(running), busy)
+        size = scale(scaling, load, pace.worker_rate, replicas, lull, after(clock))
+        replicas, lull, most, clock = size.replicas, size.lull, max(most, size.replicas), clock + step
+    return most, clock
+
+
+def at(second: int, keys: int, waiting: int, running: int) -> Observation:
+    refresh = a_refresh(total=keys, done=0, pending=keys)
+    return seen(refresh=refresh, tally=a_tally(ago=-second, pending=waiting, reserved=running))

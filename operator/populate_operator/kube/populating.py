@@ -177,13 +177,14 @@ class Populating:
         if self.plan is None:  # of a restarted operator, which does not know yet what its workers are at
             return Claim(worker.concurrency, self.crew.replicas, self.crew.replicas, self.job.spec.priority)
         busy = len(self.plan.busy)
-        held_fast = pinned(busy, self._rate, worker.concurrency, worker.drain_seconds)
+        lately = self._previous.memory.pace.settled_per_worker_second
+        held_fast = pinned(busy, lately, worker.concurrency, worker.drain_seconds)
         wanted = self.crew.bearable(self._answers.served(self.plan.replicas, self.crew.replicas), busy)
         return Claim(worker.concurrency, wanted, held_fast, self.job.spec.priority)
 
     @property
     def _rate(self) -> float | None:
-        return self._previous.memory.pace.settled_per_worker_second
+        return self._previous.memory.pace.worker_rate
 
     # Doing
 

@@ -166,7 +166,7 @@ class Populating:
             self._resolving.begin(self.spec)
         if self.document is not None:
             self._recover(self.document)
-            rate = self._previous.memory.pace.settled_per_worker_second
+            rate = self._previous.memory.pace.worker_rate
             self.keeper.look(self.document, self.spec, rate, LOOK_EVERY)
             self.keeper.tend(self.document, self.spec, due, self._place.run.suffix, now)
             self.keeper.watch(Watch(self.document, self.spec, rate, LOOK_EVERY, self.plan.check_every, quiet=True))

@@ -13,6 +13,9 @@ WINDOW = 60.0
 """Seconds over which throughput is measured."""
 SPACING = 2.0
 """Seconds between two samples kept."""
+LEAST_SECONDS = 10.0
+"""Between milestones that tell a pace: the first counts of short makes are off by as much as one of them takes."""
+MOST_MILESTONES = 1000
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,12 @@ class Pace:
     """What is remembered of how `done` grew: one sample a count, at the time of the count."""
 
     samples: tuple[Sample, ...] = ()
+    milestones: tuple[Sample, ...] = ()
+    """Counts by which keys were settled, as many as are made at once: where makes are long the window has fewer."""
+    measured: float | None = None
+    """Keys that one busy worker got done a second, between milestones."""
+    worker_rate: float | None = None
+    """The same now: less, where makes have taken longer since."""
     worker_seconds: float = 0.0
     """Seconds that busy workers have worked since the first plan, summed over them."""
     planned_at: datetime | None = None
@@ -53,7 +62,7 @@ class Pace:
 
     @property
     def settled_per_worker_second(self) -> float | None:
-        """What one busy worker gets done a second."""
+        """What one busy worker gets done a second, over the window."""
         return _rate([sample.settled for sample in self.samples], [sample.worker_seconds for sample in self.samples])
 
     @property
@@ -74,22 +83,61 @@ def standing(refresh: Refresh | None, now: Counts | None) -> Standing | None:
     return Standing(total, min(done, total))
 
 
-def follow(pace: Pace, seen: Observation, busy: int, now: datetime) -> Pace:
-    """The pace after this observation; there is a new sample where there was a new count."""
+def follow(pace: Pace, seen: Observation, busy: int, now: datetime, concurrency: int = 1) -> Pace:
+    """The pace after this observation; there is a new sample where there was a new count.
+
+    Each of the `busy` workers makes `concurrency` keys at once.
+    """
     elapsed = (now - pace.planned_at).total_seconds() if pace.planned_at else 0.0
     pace = replace(pace, worker_seconds=pace.worker_seconds + busy * elapsed, planned_at=now)
+    pace = _counted(pace, seen, busy * concurrency, now)
+    return replace(pace, worker_rate=_worker_rate(pace, busy * concurrency))
+
+
+def _counted(pace: Pace, seen: Observation, makes: int, now: datetime) -> Pace:
     at = standing(seen.refresh, seen.tally.counts if seen.tally else None)
     if at is None or seen.tally is None:
         return pace
     settled = at.done + seen.tally.counts.error + seen.tally.counts.ignore
     last = pace.samples[-1] if pace.samples else None
     if last is None:
-        return replace(pace, samples=(Sample(seen.tally.at, at.done, settled, pace.worker_seconds),))
+        first = Sample(seen.tally.at, at.done, settled, pace.worker_seconds)
+        return replace(pace, samples=(first,), milestones=(first,))
     if seen.tally.at <= last.at:
         return pace
     sample = Sample(seen.tally.at, max(at.done, last.done), settled, pace.worker_seconds)
-    settled_at = now if settled > last.settled else pace.settled_at
-    return replace(pace, samples=_thinned(pace.samples, sample), settled_at=settled_at)
+    pace = replace(pace, samples=_thinned(pace.samples, sample))
+    if settled < last.settled:  # they were queued again
+        return replace(pace, milestones=(sample,))
+    if settled == last.settled:
+        return pace
+    milestones = _enough((*pace.milestones, sample), makes)
+    return replace(pace, settled_at=now, milestones=milestones, measured=_measured(milestones, makes) or pace.measured)
+
+
+def _enough(milestones: tuple[Sample, ...], makes: int) -> tuple[Sample, ...]:
+    """The last of them, for as many keys as are made at once: those that began together end together."""
+    last, kept = milestones[-1], list(milestones[-MOST_MILESTONES:])
+    while len(kept) > 2 and last.settled - kept[1].settled >= makes and _seconds(kept[1], last) >= WINDOW:
+        del kept[0]
+    return tuple(kept)
+
+
+def _measured(milestones: tuple[Sample, ...], makes: int) -> float | None:
+    first, last = milestones[0], milestones[-1]
+    settled, worked = last.settled - first.settled, last.worker_seconds - first.worker_seconds
+    is_enough = settled >= makes and _seconds(first, last) >= LEAST_SECONDS
+    return settled / worked if is_enough and worked > 0 else None
+
+
+def _worker_rate(pace: Pace, makes: int) -> float | None:
+    """What was measured, but no more than if all that is being made were done now."""
+    if not pace.milestones or not makes:
+        return pace.worker_rate
+    first, last = pace.milestones[0], pace.milestones[-1]
+    worked = max(1.0, pace.worker_seconds - first.worker_seconds)
+    most = (last.settled - first.settled + makes) / worked
+    return min(most, pace.measured or most)
 
 
 def estimated_completion(seen: Observation, pace: Pace, now: datetime) -> datetime | None:
@@ -104,10 +152,14 @@ def _unmade(counts: Counts) -> int:
 def _thinned(samples: tuple[Sample, ...], new: Sample) -> tuple[Sample, ...]:
     """Those of the window, SPACING apart, and always the one before: where counting is slow the window is long."""
     *earlier, last = samples
-    recent = [sample for sample in earlier if (new.at - sample.at).total_seconds() <= WINDOW]
-    if not recent or (last.at - recent[-1].at).total_seconds() >= SPACING:
+    recent = [sample for sample in earlier if _seconds(sample, new) <= WINDOW]
+    if not recent or _seconds(recent[-1], last) >= SPACING:
         recent.append(last)
     return (*recent, new)
+
+
+def _seconds(one: Sample, other: Sample) -> float:
+    return (other.at - one.at).total_seconds()
 
 
 def _rate(values: list[int], time: list[float]) -> float | None:

@@ -75,7 +75,7 @@ class Plan:
 
 def plan(spec: Spec, seen: Observation, previous: Previous, now: datetime) -> Plan:
     busy = own(seen)
-    pace = follow(previous.memory.pace, seen, len(busy), now)
+    pace = follow(previous.memory.pace, seen, len(busy), now, spec.worker.concurrency)
     working = bool(seen.outstanding or busy)
     worked_at = now if working else previous.memory.worked_at
     over = outcome(spec.mode, seen, worked_at, previous.outcome)
@@ -110,7 +110,7 @@ def _size(spec: Spec, seen: Observation, over: Outcome | None, pace: Pace, lull:
     load = _load(seen, seen.queue)
     if seen.is_overruled:
         return Scale(min(load.busy, seen.replicas, spec.scaling.max_workers))
-    size = scale(spec.scaling, load, pace.settled_per_worker_second, seen.replicas, lull, now)
+    size = scale(spec.scaling, load, pace.worker_rate, seen.replicas, lull, now)
     # Whatever keeps resolve from answering may be mended by room, and would meet a new worker too.
     return replace(size, replicas=min(size.replicas, seen.replicas)) if seen.is_refused else size
 

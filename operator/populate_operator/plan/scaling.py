@@ -50,20 +50,22 @@ def scale(scaling: Scaling, load: Load, rate: float | None, current: int, lull: 
 
 def wanted_workers(scaling: Scaling, load: Load, rate: float | None) -> int:
     """Clamped to minWorkers and maxWorkers; maxWorkers wins."""
-    workers = math.ceil(load.keys / keys_per_worker(scaling, rate)) + load.taken
+    shares = math.ceil(load.keys / keys_per_worker(scaling, rate))
+    workers = (max(1, shares) if load.keys else 0) + load.taken
     return min(max(workers, scaling.min_workers), scaling.max_workers)
 
 
 def keys_per_worker(scaling: Scaling, rate: float | None) -> float:
-    """Keys that justify one worker: what it makes in targetDrainSeconds, once its pace was measured."""
-    if scaling.target_drain_seconds is None or not rate:
+    """Keys that justify one worker: with a target, what it makes in that time, or all before anything is known."""
+    if scaling.target_drain_seconds is None:
         return scaling.keys_per_worker
-    return max(1.0, rate * scaling.target_drain_seconds)
+    return max(1.0, rate * scaling.target_drain_seconds) if rate else math.inf
 
 
 def look_limit(scaling: Scaling, rate: float | None) -> int:
     """Ready rows beyond this number cannot change the answer: how far an observation needs to count."""
-    return math.ceil(keys_per_worker(scaling, rate) * max(scaling.max_workers, 1))
+    share = keys_per_worker(scaling, rate)
+    return math.ceil(share if share < math.inf else 1) * max(scaling.max_workers, 1)
 
 
 def to_rouse(workers: Iterable[Worker], busy: Container[str], ready: int) -> tuple[str, ...]:
