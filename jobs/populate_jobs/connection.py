@@ -99,6 +99,10 @@ class Connection:
         return _contending(lambda: self._once_atomically(work), self._waits_for_locks)
 
     @property
+    def in_transaction(self) -> bool:
+        return self._in_transaction
+
+    @property
     def _waits_for_locks(self) -> bool:
         return self._limits[1] is None
 

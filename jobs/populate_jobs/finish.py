@@ -125,7 +125,12 @@ def _owned(jobs: JobsTable, reservations: Sequence[Reservation]) -> dict[_Identi
     if not reservations:
         return {}
     condition, args = jobs.fenced(reservations)
-    return {jobs.values(jobs.key(row)): bool(row[-1]) for row in jobs.run("owned", args, fenced=condition).rows}
+    rows = jobs.run("owned", args, fenced=condition).rows
+    found = {jobs.values(jobs.key(row)): bool(row[-1]) for row in rows}
+    missing = [held for held in reservations if jobs.values(held.key) not in found]
+    if missing and not jobs.connection.in_transaction:
+        found |= jobs.connection.atomically(lambda: _owned_where_it_is_written(jobs, missing))
+    return found
 
 
 def _owned_where_it_is_written(jobs: JobsTable, reservations: Sequence[Reservation]) -> dict[_Identity, bool]:

@@ -104,17 +104,33 @@ def test_a_key_that_a_replica_does_not_have_yet_is_made_where_the_primary_has_it
     assert list(pipeline.statuses().values()) == ["ignore"]
 
 
+def test_a_reservation_that_a_replica_does_not_have_yet_is_ours_where_the_primary_has_it(pipeline: Pipeline) -> None:
+    pipeline.add(1, 2, 3)
+    pipeline.enqueue(1, 2, 3)
+    jobs = pipeline.session(kind=FarBehind)
+    made, failed, released = reserve(jobs, ANNA, 3)
+    pipeline.make(made.key)
+    assert complete(jobs, [(made, 1.0)]) == [Outcome.MADE]
+    assert fail(jobs, failed, FAILURE, ONCE) is Outcome.ERROR
+    assert release(jobs, [released]) == [Outcome.RELEASED]
+
+
 class Behind(JobsTable):
     """As through a proxy that asks a replica: the target is empty, but for who is in a transaction that locks."""
 
-    locks = False
-
     def run(self, statement: str, args: Sequence[Any] = (), **parts: str) -> Result:
-        self.locks = self.locks or statement == "lock_owned"
         found = super().run(statement, args, **parts)
-        if statement == "owned" and not self.locks:
-            return Result([(*row[:-1], 0) for row in found.rows], found.rowcount)
-        return found
+        return self.behind(found) if statement == "owned" and not self.connection.in_transaction else found
+
+    def behind(self, found: Result) -> Result:
+        return Result([(*row[:-1], 0) for row in found.rows], found.rowcount)
+
+
+class FarBehind(Behind):
+    """Nor is anything reserved there."""
+
+    def behind(self, found: Result) -> Result:
+        return Result([], 0)
 
 
 BROKEN = {"mysql": "(SELECT 1 UNION ALL SELECT 2) = 1", "postgresql": "1 / (subject_id - subject_id) = 1"}

@@ -38,6 +38,8 @@ class FakeCluster:
         self.refusal: ClusterError | None = None
         self.applied: list[dict[str, Any]] = []
         self.said = f"{BEGIN}\n{DOCUMENT.to_json()}\n{END}\n"
+        self.harm: Callable[[dict[str, Any]], None] = lambda found: None
+        """What is stored in place of what is applied."""
         self.meanwhile: Callable[[], None] = lambda: None
         """Happens while it is asked what resolve printed."""
 
@@ -57,8 +59,10 @@ class FakeCluster:
     async def apply(self, wanted: dict[str, Any]) -> dict[str, Any]:
         if self.refusal is not None:
             raise self.refusal
-        self.applied.append(wanted)
-        return kept(wanted, version=10 * len(self.applied))
+        self.applied.append(copy.deepcopy(wanted))
+        found = kept(wanted, version=10 * len(self.applied))
+        self.harm(found)
+        return found
 
 
 def kept(wanted: dict[str, Any], version: int = 1) -> dict[str, Any]:
@@ -207,6 +211,17 @@ def test_an_assignment_that_somebody_else_has_changed_is_put_right(harm: Callabl
         await scene.assign(SPEC)
         assert len(scene.cluster.applied) == 2
         assert scene.cluster.applied[0] == {**scene.cluster.applied[1], "metadata": ANY}
+
+    asyncio.run(scenario())
+
+
+def test_an_assignment_that_a_webhook_changes_is_applied_once() -> None:
+    async def scenario() -> None:
+        scene = await answered()
+        scene.cluster.harm = told_by_hand
+        for _ in range(3):
+            await scene.assign(SPEC)
+        assert len(scene.cluster.applied) == 1
 
     asyncio.run(scenario())
 

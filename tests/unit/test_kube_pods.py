@@ -252,6 +252,7 @@ def test_a_pod_that_its_node_did_not_take_is_told_while_others_fare_as_it_did() 
     assert (found.reason, found.message) == ("PodRejected", "OutOfcpu: Node didn't have enough resource: cpu")
     assert problem_of(rejected("a", 500)) is None
     assert problem_of(rejected("a", 5), ready()) is None
+    assert problem_of(rejected("a", 5), pod(container=waiting("ContainerCreating"))) is None
     assert problem_of({**rejected("a", 5), "status": {"phase": "Failed", "reason": "Evicted", **RAN}}) is None
     assert pods.bearable(10, found, [], busy=0) == 1
 

@@ -96,6 +96,14 @@ def test_who_feeds_an_idle_one_that_feeds_it_makes_it_busy() -> None:
     assert upstream(SUMMARY, [rate, Relative(TRACE, False, before(9))]) == Upstream(False, before(5))
 
 
+def test_who_feeds_one_that_is_over_for_good_keeps_nobody_waiting() -> None:
+    over, busy = Relative(RATE, False, before(5)), Relative(TRACE, True, before(1))
+    assert upstream(SUMMARY, [over, busy]) == Upstream(False, before(5))
+    assert upstream(SUMMARY, [over, Relative(None, True, None, "cardio.Trace")]) == Upstream(False, before(5))
+    assert upstream(SUMMARY, [replace(over, looked_at=before(2)), busy]).busy
+    assert upstream(SUMMARY, [replace(over, looked_at=before(2)), Relative(None, True, None, "cardio.Trace")]).busy
+
+
 def test_an_idle_one_that_has_not_looked_at_what_was_made_for_it_is_busy() -> None:
     trace = Relative(TRACE, False, before(3))
     assert upstream(SUMMARY, [Relative(RATE, False, before(5), looked_at=before(4)), trace]).busy

@@ -113,6 +113,32 @@ def test_keys_that_come_to_take_longer_have_more_workers() -> None:
     assert pace.worker_rate == pytest.approx(1 / 195)
 
 
+def test_workers_that_take_long_to_start_are_seldom_stopped_before_they_have() -> None:
+    scaling, pace, lull, replicas, stopped, waiting = (
+        Scaling(max_workers=100, target_drain_seconds=600),
+        Pace(),
+        None,
+        0,
+        0,
+        100,
+    )
+    running: list[int] = []
+    up: list[int] = []
+    for clock in range(0, 3600, 2):
+        running = [end for end in running if end > clock]
+        begun = min(waiting, sum(at <= clock for at in up) - len(running))
+        running, waiting = running + [clock + 600] * begun, waiting - begun
+        pace = follow(pace, at(clock, 100, waiting, len(running)), len(running), after(clock))
+        load = Load(waiting + len(running), len(running))
+        size = scale(scaling, load, pace.worker_rate, replicas, lull, after(clock))
+        stopped += sum(at > clock for at in up[size.replicas :])
+        up = [*up[: size.replicas], *[clock + 40] * (size.replicas - len(up))]
+        replicas, lull = size.replicas, size.lull
+    assert not waiting
+    assert not running
+    assert stopped <= 15
+
+
 def simulated(seconds: int, keys: int, scaling: Scaling, concurrency: int) -> tuple[int, int]:
     """The most workers there were, and the seconds until all keys were made, that take `seconds` each."""
     step, pace, lull = max(1, seconds // 60), Pace(), None

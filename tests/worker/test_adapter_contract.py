@@ -138,7 +138,7 @@ def test_both_sides_of_a_runners_connection_notice_that_the_other_is_lost(
     datajoint_adapter.AutoPopulated("", {}, ())
     raw, mysql = table.connection._conn, server.backend == "mysql"
     assert notices_within_a_minute((raw._sock if mysql else raw).fileno())
-    asked, told = ("SELECT @@wait_timeout", 31536000) if mysql else ("SHOW tcp_keepalives_idle", "30")
+    asked, told = ("SELECT @@wait_timeout", 2147483) if mysql else ("SHOW tcp_keepalives_idle", "30")
     assert table.connection.query(asked).fetchone()[0] == told
 
 

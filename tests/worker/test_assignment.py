@@ -48,6 +48,18 @@ def test_while_it_is_paused_the_key_in_make_is_finished_the_others_given_back_an
     assert lab.started_again() == {}
 
 
+def test_a_worker_that_is_paused_before_its_runner_has_begun_works_afterwards(lab: Lab) -> None:
+    paused = dataclasses.replace(lab.assignment(), paused=True)
+    lab.fill("insert")
+    with lab.worker(assignment=paused) as worker:
+        worker.until_logged("connected")
+        wait_until(lambda: worker.get("/readyz")[0] == 200, "its runner ready")
+        worker.assign(lab.assignment())
+        lab.until_done()
+        worker.stop()
+    assert lab.made() == [1]
+
+
 def test_an_assignment_of_an_older_operator_pauses_nobody(lab: Lab) -> None:
     old = json.loads(lab.assignment().to_json())
     del old["paused"]

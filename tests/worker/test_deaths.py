@@ -11,6 +11,7 @@ from populate_jobs import RetryPolicy
 
 from tests.servers.host import wait_until
 from tests.worker.lab import Lab
+from tests.worker.test_database_unwilling import mounted
 
 MEMORY_CONTROLLER = Path("/sys/fs/cgroup/memory")
 
@@ -102,6 +103,33 @@ def test_a_child_that_was_forked_in_make_is_no_runner(lab: Lab) -> None:
     assert {2, 3} <= set(lab.made())
     assert "says what became of a key" not in worker.log
     assert lab.started_again() == {}
+
+
+def test_a_runner_that_cannot_be_started_ends_no_make_beside_it(lab: Lab, tmp_path: Path) -> None:
+    secret = mounted(lab.settings, tmp_path / "secret")
+    lab.fill("wait")
+    with lab.worker(concurrency=2, database=secret, retry=RetryPolicy(limit=0)) as worker:
+        lab.until_in_make(1)
+        worker.until_runners(2)
+        (secret / "host").write_text("")
+        lab.fill("killed", first=2)
+        worker.until_logged("no runner can be started, trying again")
+        mounted(lab.settings, secret)
+        worker.until_runners(2)
+        lab.let(1)
+        lab.until_done(left={2: "error"})
+        worker.stop()
+    assert lab.made() == [1]
+    assert lab.starts()[1] == 1
+
+
+def test_a_worker_that_can_start_no_runner_ends(lab: Lab, tmp_path: Path) -> None:
+    secret = mounted(lab.settings, tmp_path / "secret")
+    with lab.worker(database=secret) as worker:
+        worker.until_runners(1)
+        (secret / "host").write_text("")
+        os.kill(worker.runners()[0], signal.SIGKILL)
+        assert worker.exit_code() == 2
 
 
 def test_what_a_dead_runner_started_does_not_outlive_it(lab: Lab) -> None:

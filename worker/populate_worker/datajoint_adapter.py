@@ -34,7 +34,7 @@ _GREETINGS = {
         "SELECT set_config('tcp_keepalives_idle', '30', false), set_config('tcp_keepalives_interval', '10', false), "
         "set_config('tcp_keepalives_count', '3', false)"
     ),
-    "mysql": "SET SESSION wait_timeout = 31536000",
+    "mysql": "SET SESSION wait_timeout = 2147483",  # the most that a server on Windows takes, too
 }
 """Where a node is lost nobody closes the session, and PostgreSQL would keep its transaction, and the locks on the key
 that is to be made again, for two hours; MySQL and MariaDB have no such setting for a session. What they have is a limit

@@ -88,6 +88,8 @@ class Runner:
         try:
             return Ended(work.number, self._table.make(work.key), None)
         except Terminated as error:
+            if os.getpid() != process:
+                raise
             self._ended = Ended(work.number, time.monotonic() - started, failures.of_exception(error))
             self._report(None)
             raise

@@ -106,7 +106,7 @@ FROM {jobs} AS j FORCE INDEX (PRIMARY)
 WHERE {fenced}
 
 -- name: lock_owned
-SELECT 1 FROM {jobs} WHERE {fenced} FOR UPDATE
+SELECT 1 FROM {jobs} FORCE INDEX (PRIMARY) WHERE {fenced} FOR UPDATE
 
 -- name: in_target
 SELECT DISTINCT {key} FROM {target} WHERE {keys}

@@ -23,7 +23,7 @@ from .manifests import assignment as assignments
 from .manifests import names
 from .manifests.names import is_owned
 from .place import Place
-from .store import Owner
+from .store import Owner, version_of
 
 _LOOK = "look elsewhere"
 
@@ -47,6 +47,8 @@ class Answers:
         """What keeps the answer from the workers."""
         self._intact: Object | None = None
         """The ConfigMap as it was when nobody else had changed it."""
+        self._taken = 0
+        """Its version as the API server took it: what a webhook makes of it comes to the same the next time."""
         self._refused = ""
         """The digest of the assignment that this is about."""
 
@@ -87,7 +89,7 @@ class Answers:
         found = self._config_map
         if found is not None and found is not self._read:
             self._read = found
-            kept = assignments.read(found)
+            kept = assignments.read(found) if assignments.is_intact(found) else None
             if kept is not None and (self._kept is None or kept.at > self._kept.at):
                 self._kept = kept
         if self._question:
@@ -118,10 +120,10 @@ class Answers:
         """Whether it is as it was applied: others may have written to it since, or taken it from its owner."""
         if self._intact is not found and _applied(found) == digest:
             self._intact = found if assignments.is_intact(found) and is_owned(found, owner) else None
-        return self._intact is found and _applied(found) == digest
+        return (self._intact is found or version_of(found) == self._taken) and _applied(found) == digest
 
     def _assigned(self, found: Object) -> None:
-        self.problem = None
+        self.problem, self._taken = None, version_of(found)
         self._place.store.put(found)
 
     def _not_assigned(self, digest: str, error: BaseException) -> None:

@@ -84,7 +84,8 @@ def problem(
     living = _staying(pods)
     if any(is_ready(pod) and not _is_on_trial(pod, now) for pod in living):
         return None
-    return _first(living, deployment, before, now) or _rejection(pods, before, now)
+    is_taken = any(pod.get("status", {}).get("containerStatuses") for pod in living)
+    return _first(living, deployment, before, now) or (None if is_taken else _rejection(pods, before, now))
 
 
 def _rejection(pods: Iterable[Object], before: Problem | None, now: datetime) -> Problem | None:

@@ -16,8 +16,10 @@ from populate_operator.database.login import Login
 from populate_operator.plan import Memory, Observation, Plan, Previous, Problem, Recovery, Upstream, plan
 from populate_operator.plan.agenda import Step
 from populate_operator.plan.cadence import next_try
+from populate_operator.plan.completion import Outcome
 from populate_operator.plan.events import Event
 from populate_operator.plan.lineage import Relative
+from populate_operator.plan.pace import Pace
 from populate_operator.plan.scaling import pinned
 from populate_operator.plan.share import Claim
 from populate_operator.question import retry_policy
@@ -60,8 +62,9 @@ class Populating:
         written = seen.get("status", {})
         self._report = Report(self.owner, place, self._errands, seen)
         self._wishes = Wishes(written, self._flight, self._say)
-        # Keys may have been worked on while nobody looked: a refresh of before says nothing of them.
-        self._previous = Previous(dict(written), Memory(worked_at=tasks.now()))
+        # Keys may have been made while nobody looked, these and what is made of them: earlier refreshes do not tell.
+        began = tasks.now()
+        self._previous = Previous(dict(written), Memory(pace=Pace(settled_at=began), worked_at=began))
         self._replicas = self.crew.replicas
         self._no_login: Problem | None = None
         self._recovering: frozenset[str] = frozenset()
@@ -159,7 +162,8 @@ class Populating:
         """As the others see it: busy until it is over or, where it never is, while it has keys to make."""
         over = self.plan is not None and (self.plan.outcome is not None or self.job.spec.suspend)
         idle = self.job.spec.mode == "Continuous" and self.keeper is not None and self.keeper.is_idle
-        refreshed = self.keeper.refreshed if self.keeper and not over else None
+        rests = self.job.spec.suspend or (self.plan is not None and self.plan.outcome is Outcome.COMPLETE)
+        refreshed = self.keeper.refreshed if self.keeper and not rests else None
         return Relative(
             self.document,
             busy=not over and not idle,

@@ -30,6 +30,7 @@ from populate_operator.plan import (
     plan,
 )
 from populate_operator.plan.agenda import Step
+from populate_operator.plan.completion import Outcome
 from populate_operator.plan.latest import latest
 from populate_operator.plan.lineage import Relative
 from populate_operator.plan.scaling import pinned
@@ -124,7 +125,8 @@ class Populating:
         """As the others see it: busy until it is over or, where it never is, while it has keys to make."""
         idle = self.spec.mode == "Continuous" and self.keeper.is_idle
         over = self.is_over or self.spec.suspend
-        refreshed = None if over else self.keeper.refreshed
+        is_failed = self.plan is not None and self.plan.outcome is Outcome.FAILED
+        refreshed = self.keeper.refreshed if not over or is_failed else None
         return Relative(
             self.document,
             busy=not over and not idle,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Hashable, Iterator
+from collections.abc import Container, Hashable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
@@ -32,7 +32,7 @@ class Relative:
     home: str = ""
     """Until it is resolved, it may be upstream of those of the same home: on the same server, that is, perhaps."""
     looked_at: datetime | None = None
-    """When its last refresh began: it may have keys to make of what was made upstream since. None where it is over."""
+    """When its last refresh began: it may have keys to make of what was made upstream since. None where it will not."""
 
 
 class Lineage(Generic[Id]):
@@ -66,18 +66,30 @@ class Lineage(Generic[Id]):
         if self._known[who].document is None:
             return Upstream(busy=True)
         line = self._line(who)
-        unresolved = [self._known[other] for other in self._unresolved]
-        may_feed = (other.busy and _may_feed(other, self._known[fed]) for other in unresolved for fed in line)
+        read = {place for fed in line for place in self._read_at_home(fed)}
+        may_feed = (_may_make(self._known[other], read) for other in self._unresolved)
         busy = any(self._is_busy(other) for other in line - {who}) or any(may_feed)
         return Upstream(busy, self._made_at(who))
 
     def _line(self, who: Id) -> set[Id]:
-        """It, those that feed it, those that feed them, and so on."""
+        """It, those that feed it, those that feed them, and so on: as far as they go on."""
         found, new = {who}, {who}
         while new:
-            new = {other for fed in new for other in self._above(fed)} - found
+            new = {other for fed in new for other in self._above(fed) if self._goes_on(other)} - found
             found |= new
         return found
+
+    def _goes_on(self, who: Id) -> bool:
+        """Or may again; what is over makes nothing of what is made for it."""
+        relative = self._known[who]
+        return relative.busy or relative.looked_at is not None
+
+    def _read_at_home(self, who: Id) -> set[tuple[str, str]]:
+        """Its home, with what classes would be called whose tables it reads; and by itself, for one without a name."""
+        relative = self._known[who]
+        assert relative.document is not None
+        bases = {place[2].rpartition(".")[2] for place in _read(relative.document)}
+        return {(relative.home, base) for base in (*bases, "")}
 
     def _is_busy(self, who: Id) -> bool:
         relative, made_at = self._known[who], self._made_at(who)
@@ -142,9 +154,9 @@ def _makes(document: ResolveDocument, table: str) -> bool:
     return table in (document.target, document.jobs) or table.startswith(document.target[:-1] + "__")
 
 
-def _may_feed(parent: Relative, child: Relative) -> bool:
+def _may_make(parent: Relative, read: Container[tuple[str, str]]) -> bool:
     """Whether the class would have one of these tables, or it would be one of its parts, whatever the schema."""
-    assert child.document is not None
+    if not parent.busy or (parent.home, "") not in read:
+        return False
     name = re.sub(r"\B[A-Z]", r"_\g<0>", parent.table.rpartition(".")[2]).lower()
-    bases = {_place(child.document, table)[2].rpartition(".")[2] for table in child.document.upstream}
-    return parent.home == child.home and (not name or name in bases)
+    return (parent.home, name) in read

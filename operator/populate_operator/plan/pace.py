@@ -90,8 +90,11 @@ def follow(pace: Pace, seen: Observation, busy: int, now: datetime, concurrency:
     """
     elapsed = (now - pace.planned_at).total_seconds() if pace.planned_at else 0.0
     pace = replace(pace, worker_seconds=pace.worker_seconds + busy * elapsed, planned_at=now)
-    pace = _counted(pace, seen, busy * concurrency, now)
-    return replace(pace, worker_rate=_worker_rate(pace, busy * concurrency))
+    counted = _counted(pace, seen, busy * concurrency, now)
+    rate = _worker_rate(counted, busy * concurrency)
+    if rate and pace.worker_rate and counted.milestones is pace.milestones:
+        rate = min(rate, pace.worker_rate)  # that others have begun says nothing of how long it takes
+    return replace(counted, worker_rate=rate)
 
 
 def _counted(pace: Pace, seen: Observation, makes: int, now: datetime) -> Pace:
@@ -117,7 +120,9 @@ def _counted(pace: Pace, seen: Observation, makes: int, now: datetime) -> Pace:
 
 def _enough(milestones: tuple[Sample, ...], makes: int) -> tuple[Sample, ...]:
     """The last of them, for as many keys as are made at once: those that began together end together."""
-    last, kept = milestones[-1], list(milestones[-MOST_MILESTONES:])
+    last, kept = milestones[-1], list(milestones)
+    if len(kept) > MOST_MILESTONES:
+        kept[1:-1] = kept[1:-1:2]
     while len(kept) > 2 and last.settled - kept[1].settled >= makes and _seconds(kept[1], last) >= WINDOW:
         del kept[0]
     return tuple(kept)

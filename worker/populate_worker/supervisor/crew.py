@@ -102,13 +102,18 @@ class Crew:
         return found.si_pid if found else None
 
     def _starts(self, assignment: Assignment, now: float) -> bool:
-        """Not while its login is not to be had, or the system gives no more processes: others may be making keys."""
+        """Not while its login is not to be had, or the system gives no more processes: others may be making keys.
+
+        Raises that in the end where there are none.
+        """
         if now < self._next_start:
             return False
         try:
             self._start(assignment)
         except (PopulateError, OSError) as error:
             self._refused_starts += 1
+            if not self._runners and restarts.hopeless(self._refused_starts):
+                raise
             self._next_start = now + restarts.pause(self._refused_starts)
             log.error("no runner can be started, trying again: %s", error)
             return False

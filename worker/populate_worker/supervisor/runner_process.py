@@ -54,7 +54,9 @@ class RunnerProcess:
         self.output, write_end = os.pipe()
         os.set_blocking(self.output, False)
         lifeline, self._lifeline = os.pipe()
+        marker = new_marker()
         try:
+            self.channel.send(_begin(assignment, marker))
             self._process = _spawn((theirs.fileno(), lifeline), write_end, environment)
         except OSError:
             self.close()
@@ -62,9 +64,7 @@ class RunnerProcess:
         finally:
             os.close(write_end)
             os.close(lifeline)
-        marker = new_marker()
         self._tagger = Tagger(marker, f"runner {self.pid}")
-        self.channel.send(_begin(assignment, marker))
 
     @property
     def pid(self) -> int:
@@ -90,6 +90,8 @@ class RunnerProcess:
 
     def take_back(self) -> list[tuple[Reservation, float]]:
         """What it has not read yet, and now never will."""
+        if not self.fed:  # what it has not read then is what it begins with, or a Stop
+            return []
         unread = list(self._unread.waiting())
         if any(isinstance(message, Stop) for message in unread):
             self._tell_to_stop()

@@ -86,7 +86,7 @@ def _template(job: PopulateJob, installation: str) -> dict[str, Any]:
     command += [f"--http=:{PORT}"]
     pods = template(job.spec, command, names.labels(job.name, names.WORKER), _DEFAULTS)
     least = job.spec.worker.drain_seconds + MARGIN_SECONDS
-    grace = pods["spec"].get("terminationGracePeriodSeconds", least)
+    grace = pods["spec"].get("terminationGracePeriodSeconds") or least
     assignment = {
         "spec": {
             "terminationGracePeriodSeconds": max(least, grace) if isinstance(grace, int) else grace,
