@@ -72,5 +72,6 @@ def settings() -> kopf.OperatorSettings:
     return found
 
 
-def _hand_on(to: Callable[[str | None, Object], None], event: Any, **_: Any) -> None:
+async def _hand_on(to: Callable[[str | None, Object], None], event: Any, **_: Any) -> None:
+    """Waits for nothing, and is a coroutine all the same: kopf calls any other function in a thread of its own."""
     to(event["type"], event["object"])
